@@ -1,0 +1,63 @@
+# Every target sets up what it needs, from Python 3.11+ and make alone.
+# uv does it where there is one; else `python3 -m venv` and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# $(call environment,FOLDER,GROUP): a virtual environment with this project and one dependency group.
+define environment
+@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("cassette-stream needs Python 3.11 or newer, this is " + sys.version)'
+@if command -v uv >/dev/null 2>&1; then \
+	uv venv --quiet --allow-existing --python $(PYTHON) $(1) && \
+	uv pip install --quiet --python $(1)/bin/python --group $(2) --editable .; \
+else \
+	$(PYTHON) -m venv $(1) && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --group $(2) --editable .; \
+fi
+@touch $(1)/$(2).stamp
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check sdk-test bench clean
+
+help:
+	@echo 'make demo      record, replay and break three streams, without network or key'
+	@echo 'make test      the test suite with its coverage gate'
+	@echo 'make check     lint, format, types, import contracts'
+	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
+	@echo 'make bench     the benchmarks, beside their peers'
+
+$(VENV)/test.stamp: pyproject.toml
+	$(call environment,$(VENV),test)
+
+$(VENV)/check.stamp: pyproject.toml $(VENV)/test.stamp
+	$(call environment,$(VENV),check)
+
+.venv-sdks/sdks.stamp: pyproject.toml
+	$(call environment,.venv-sdks,sdks)
+
+.venv-openai2/openai2.stamp: pyproject.toml
+	$(call environment,.venv-openai2,openai2)
+
+.venv-bench/peers.stamp: pyproject.toml
+	$(call environment,.venv-bench,peers)
+
+demo: $(VENV)/test.stamp
+	@$(BIN)/cassette-stream demo
+
+test: $(VENV)/test.stamp
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+check: $(VENV)/check.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench build dist .coverage*

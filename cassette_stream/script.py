@@ -1,0 +1,134 @@
+"""What a replay does next, as data.
+
+A script is an iterator of steps. Faults rewrite scripts; transports and the loopback
+server perform them. Nothing here waits, fails or sends, so a fault is tested by
+listing its output.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+__all__ = (
+    "Emit",
+    "Fail",
+    "FailureKind",
+    "Head",
+    "Script",
+    "Step",
+    "Wait",
+    "limit_silence",
+    "stretch",
+)
+
+
+class FailureKind(StrEnum):
+    """How a connection fails, by the name that a cassette writes.
+
+    Which exception each becomes is one table, `cassette_stream.transport.errors`.
+    """
+
+    DNS = "dns"
+    REFUSED = "refused"
+    CONNECT_ERROR = "connect_error"
+    CONNECT_TIMEOUT = "connect_timeout"
+    POOL_TIMEOUT = "pool_timeout"
+    PROXY_ERROR = "proxy_error"
+    UNSUPPORTED_PROTOCOL = "unsupported_protocol"
+    WRITE_ERROR = "write_error"
+    WRITE_TIMEOUT = "write_timeout"
+    NO_RESPONSE = "no_response"
+    """The server closes before a whole response head came."""
+    FIN = "fin"
+    """The server closes within a chunked body, without the last chunk."""
+    SHORT_BODY = "short_body"
+    """The server closes before the bytes that Content-Length promised."""
+    RESET = "reset"
+    READ_ERROR = "read_error"
+    READ_TIMEOUT = "read_timeout"
+    PROTOCOL_ERROR = "protocol_error"
+    """The server breaks HTTP in some other way; the message says how."""
+    LOCAL_PROTOCOL_ERROR = "local_protocol_error"
+    DECODING_ERROR = "decoding_error"
+    CLOSE_ERROR = "close_error"
+    RECORDING_ENDED = "recording_ended"
+    """The recorded caller stopped listening here; nobody knows what came next."""
+    OTHER = "other"
+    """An exception that is of no HTTP library; the message begins with its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing happens for *seconds*; `math.inf` is a silence that never ends."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The response head comes. *headers* are lower-case name and value, in order, as latin-1."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    http_version: str = "HTTP/1.1"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """*data* comes, as one network read of the caller."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The connection fails, and that is the end.
+
+    *detail* is the message of the exception; an empty one stands for the message that
+    the HTTP library itself gives for this kind. *raw* is what a server sends on the
+    socket to bring it about, where that takes bytes.
+    """
+
+    kind: FailureKind
+    detail: str = ""
+    raw: bytes = b""
+
+
+Step: TypeAlias = Wait | Head | Emit | Fail
+Script: TypeAlias = Iterator[Step]
+
+
+def limit_silence(script: Script, read: float | None) -> Script:
+    """The *script* as somebody sees it whose read timeout is *read* seconds.
+
+    Waits add up until the next head or bytes; where the sum exceeds *read*, the caller
+    waits just *read* and gets a read timeout. Without a timeout (None) nothing changes.
+    """
+    if read is None:
+        yield from script
+        return
+    silent = 0.0
+    for step in script:
+        if isinstance(step, Wait):
+            if silent + step.seconds > read:
+                yield Wait(read - silent)
+                yield Fail(FailureKind.READ_TIMEOUT)
+                return
+            silent += step.seconds
+        else:
+            silent = 0.0
+        yield step
+
+
+def stretch(script: Script, factor: float) -> Script:
+    """The *script* played *factor* times as fast; what never ends still does not."""
+    for step in script:
+        if isinstance(step, Wait) and not math.isinf(step.seconds):
+            yield Wait(step.seconds / factor)
+        else:
+            yield step
