@@ -59,5 +59,12 @@ check: $(VENV)/check.stamp
 	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/lint-imports
 
+sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
+	.venv-sdks/bin/python -m pytest -m sdk tests
+	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
+
+bench: .venv-bench/peers.stamp
+	@for file in benchmarks/bench_*.py; do echo; echo "== python $$file"; .venv-bench/bin/python $$file || exit 1; done
+
 clean:
 	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench build dist .coverage*

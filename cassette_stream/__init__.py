@@ -1,1 +1,69 @@
-"""cassette-stream."""
+"""Record, replay and break LLM streams.
+
+This is the front door: importing it costs next to nothing, and each name loads what it
+needs when it is first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from cassette_stream._version import __version__
+
+if TYPE_CHECKING:
+    from cassette_stream import dialects, exceptions, faults, wire
+    from cassette_stream.cassette import (
+        Cassette,
+        Ending,
+        Interaction,
+        Redactor,
+        Request,
+        Response,
+    )
+    from cassette_stream.server import LoopbackServer
+    from cassette_stream.session import Session, use_cassette
+
+__all__ = (
+    "Cassette",
+    "Ending",
+    "Interaction",
+    "LoopbackServer",
+    "Redactor",
+    "Request",
+    "Response",
+    "Session",
+    "__version__",
+    "dialects",
+    "exceptions",
+    "faults",
+    "use_cassette",
+    "wire",
+)
+
+_HOMES = {
+    "Cassette": "cassette",
+    "Ending": "cassette",
+    "Interaction": "cassette",
+    "LoopbackServer": "server",
+    "Redactor": "cassette",
+    "Request": "cassette",
+    "Response": "cassette",
+    "Session": "session",
+    "use_cassette": "session",
+}
+_ROOMS = ("dialects", "exceptions", "faults", "wire")
+
+
+def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f"cassette_stream.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cassette_stream' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"cassette_stream.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 __all__ = (
     "Emit",
@@ -61,15 +62,15 @@ class FailureKind(StrEnum):
     """An exception that is of no HTTP library; the message begins with its class."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+# Steps are made by the thousand, two for each chunk of each replay. A msgspec struct is
+# made in a quarter of the time of a frozen dataclass.
+class Wait(msgspec.Struct, frozen=True, gc=False):
     """Nothing happens for *seconds*; `math.inf` is a silence that never ends."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The response head comes. *headers* are lower-case name and value, in order, as latin-1."""
 
     status: int
@@ -78,15 +79,13 @@ class Head:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(msgspec.Struct, frozen=True, gc=False):
     """*data* comes, as one network read of the caller."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(msgspec.Struct, frozen=True, gc=False):
     """The connection fails, and that is the end.
 
     *detail* is the message of the exception; an empty one stands for the message that

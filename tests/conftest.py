@@ -12,3 +12,9 @@ def corpus() -> Path:
     if not (CORPUS / "corpus" / "public_index.jsonl").is_file():
         pytest.skip("no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder")
     return CORPUS
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Asynchronous tests run on both."""
+    return request.param

@@ -1,1 +1,112 @@
-"""The pytest plugin."""
+"""The pytest plugin of cassette-stream: a cassette for a test, by a marker.
+
+It is loaded into every run of pytest wherever the package is installed, so it imports
+pytest and nothing else until a test asks for a cassette.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from cassette_stream import Session
+
+__all__ = ("cassette_session",)
+
+_SESSION = pytest.StashKey["Session"]()
+_FAILED = pytest.StashKey[bool]()
+_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("cassette-stream", "recorded streams")
+    group.addoption(
+        "--cassette-mode",
+        dest="cassette_mode",
+        choices=_MODES,
+        help="what tests with a cassette do with requests; wins over the marker",
+    )
+    group.addoption(
+        "--cassette-dir",
+        dest="cassette_dir",
+        metavar="DIR",
+        help="where cassettes are, relative to the test module (default: cassettes)",
+    )
+    parser.addini("cassette_mode", "the mode of tests whose marker does not say")
+    parser.addini("cassette_dir", "where cassettes are, relative to the test module")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "cassette(name=None, **options): play or record what the test does over HTTP; "
+        "the options are those of cassette_stream.use_cassette",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("cassette") and "cassette_session" not in _fixtures(item):
+            # First, so that no fixture of the test speaks to the network before it.
+            _fixtures(item).insert(0, "cassette_session")
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    names: list[str] = getattr(item, "fixturenames", [])
+    return names
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and item.get_closest_marker("cassette"):
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+@pytest.fixture
+def cassette_session(request: pytest.FixtureRequest) -> Generator[Session]:
+    """The session of this test's cassette, told by ``@pytest.mark.cassette``.
+
+    Nothing is written when the test fails: a file that was there before stays.
+    """
+    from cassette_stream import use_cassette  # noqa: PLC0415 - only who asks pays for it
+
+    name, options = _arguments(request)
+    with use_cassette(_path(request, name), **options) as session:
+        yield session
+        if request.node.stash.get(_FAILED, False):
+            session.discard()
+
+
+def _arguments(request: pytest.FixtureRequest) -> tuple[str | None, dict[str, Any]]:
+    marker = request.node.get_closest_marker("cassette")
+    options = dict(marker.kwargs) if marker else {}
+    names = (*marker.args, *([options.pop("name")] if "name" in options else [])) if marker else ()
+    if len(names) > 1 or any(not isinstance(name, str) for name in names):
+        raise pytest.UsageError(
+            f"{request.node.nodeid}: @pytest.mark.cassette takes one name, and got {names!r}"
+        )
+    config = request.config
+    mode = config.getoption("cassette_mode") or options.get("mode") or config.getini("cassette_mode")
+    if mode:
+        options["mode"] = mode
+    return (names[0] if names else None), options
+
+
+def _path(request: pytest.FixtureRequest, name: str | None) -> Path:
+    from cassette_stream import cassette_name  # noqa: PLC0415 - as above
+
+    config = request.config
+    folder = config.getoption("cassette_dir") or config.getini("cassette_dir") or "cassettes"
+    if name is None:
+        # The module is a folder, as two modules may well have a test of one name.
+        name = f"{request.path.stem}/{cassette_name(request.node.nodeid.partition('::')[2])}"
+    return request.path.parent / folder / (name if name.endswith(".yaml") else f"{name}.yaml")

@@ -1,0 +1,257 @@
+"""The YAML events of one document, checked as they come.
+
+Nothing is built before it is checked, and nothing recurses below a depth that was
+checked: no tags, no anchors, no aliases, no merge keys, no key twice, a limit on depth
+and on number. Whatever is wrong is a `CassetteFormatError` that says where.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final, Protocol, TypeAlias
+
+import yaml
+
+from cassette_stream.exceptions import CassetteFormatError
+
+__all__ = ("LIBYAML", "LIMITS", "PURE", "Events", "Limits", "Mark", "Origin", "Source", "nearest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one document may take: *depth* of lists and maps, *nodes* in all, *size* in bytes."""
+
+    depth: int = 64
+    nodes: int = 1_000_000
+    size: int = 1 << 30
+
+
+LIMITS: Final = Limits()
+
+
+class Mark(Protocol):
+    """A place in a document; both numbers count from 0, in characters."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+class _Parser(Protocol):
+    def get_event(self) -> yaml.Event | None: ...
+
+
+Source: TypeAlias = Callable[[str], _Parser]
+"""Takes a text, gives a parser of PyYAML."""
+
+PURE: Final[Source] = yaml.BaseLoader
+# No type stub knows that PyYAML may come without libyaml.
+LIBYAML: Final[Source] = yaml.CBaseLoader if yaml.__with_libyaml__ else PURE
+
+_KINDS: dict[type[yaml.Event], str] = {
+    yaml.ScalarEvent: "text",
+    yaml.SequenceStartEvent: "a list",
+    yaml.MappingStartEvent: "a map",
+}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a document stands: at byte *start* of *data*, the content of *file*."""
+
+    file: str
+    data: bytes
+    start: int
+
+    def error(
+        self,
+        message: str,
+        line: int,
+        column: int,
+        kind: type[CassetteFormatError] = CassetteFormatError,
+    ) -> CassetteFormatError:
+        """The error for a place in the document, *line* and *column* counted from 0."""
+        # Counting lines is left until somebody wants to know: files have many documents.
+        line += self.data.count(b"\n", 0, self.start) + 1
+        return kind(message, file=self.file, line=line, column=column + 1)
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """What there is instead of *word*, for the end of an error message."""
+    near = get_close_matches(word, known, 1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return f"{guess}known are {', '.join(sorted(known))}"
+
+
+class Events:
+    """The events of *text*, which is one document, or the beginning of one.
+
+    Where *rest* is given, *text* ends within the document, just after the line that
+    opens a literal block, and *rest* is the content of that block, the last of the
+    document; `took_rest` then says whether it was read as that.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        origin: Origin,
+        *,
+        rest: bytes | None = None,
+        limits: Limits = LIMITS,
+        source: Source = LIBYAML,
+    ) -> None:
+        self._text = text
+        self._origin = origin
+        self._rest = rest
+        self._rest_line = text.count("\n") - 1
+        self._limits = limits
+        self._parser = source(text)
+        self._depth = 0
+        self._nodes = 0
+        self._event: yaml.Event = yaml.StreamStartEvent()
+        self.took_rest = False
+
+    @property
+    def mark(self) -> Mark:
+        """Where the latest event begins."""
+        mark = self._event.start_mark
+        assert mark is not None
+        return mark
+
+    def error(
+        self,
+        message: str,
+        at: Mark | None = None,
+        kind: type[CassetteFormatError] = CassetteFormatError,
+    ) -> CassetteFormatError:
+        """The error for the place *at*, by default that of the latest event."""
+        mark = at or self.mark
+        return self._origin.error(message, mark.line, mark.column, kind)
+
+    def open(self) -> None:
+        """Pass what is before the first node."""
+        self._next()
+        event = self._next()
+        if isinstance(event, yaml.DocumentStartEvent) and (event.version or event.tags):
+            raise self.error("a cassette takes no YAML directives; remove the lines that begin with %")
+
+    def close(self) -> None:
+        """Pass the end of the document, which must be the end of the text."""
+        self._next()
+        if not isinstance(self._next(), yaml.StreamEndEvent):
+            raise self.error("a document begins with a line '---'")
+
+    def node(self) -> yaml.Event:
+        """The event with which the next node begins, or with which a map or list ends."""
+        event = self._next()
+        if isinstance(event, yaml.NodeEvent):
+            self._nodes += 1
+            if self._nodes > self._limits.nodes:
+                raise self.error(f"a document holds at most {self._limits.nodes} values")
+            if event.anchor is not None:
+                raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
+            if getattr(event, "tag", None) is not None:
+                raise self.error("a cassette takes no tags (!): quote the text")
+            if not isinstance(event, yaml.ScalarEvent):
+                self._depth += 1
+                if self._depth > self._limits.depth:
+                    raise self.error(f"more than {self._limits.depth} lists and maps in each other")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._depth -= 1
+        return event
+
+    def scalar(self, name: str) -> yaml.ScalarEvent:
+        """The value of *name*, which is text of any style."""
+        event = self.node()
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self.unlike(name, "text")
+        return event
+
+    def text(self, event: yaml.ScalarEvent, name: str) -> str:
+        """The text of *event*, the value of *name*."""
+        value = event.value
+        if not value and not event.style:
+            raise self.error(f'{name!r} has no value; write "" for an empty one')
+        # The parser in Python lets through what libyaml refuses.
+        if not value.isascii() and _SURROGATE.search(value):
+            raise self.error(f"{name!r} holds the escape of a lone surrogate, which is no character")
+        return value
+
+    def body(self, name: str) -> bytes:
+        """The text that is the value of *name*, as UTF-8: *rest* where it stands there."""
+        event = self.scalar(name)
+        # With the key at column 2, the block has the indent that whoever cut it has seen.
+        if (
+            self._rest is not None
+            and event.style == "|"
+            and (self.mark.line, self.mark.column) == (self._rest_line, len("  body: "))
+        ):
+            self.took_rest = True
+            return self._rest
+        return self.text(event, name).encode()
+
+    def keys(
+        self, name: str, known: Collection[str] = (), start: yaml.Event | None = None
+    ) -> Iterator[str]:
+        """The keys of the map that is the value of *name*; take the value before the next key.
+
+        Where *known* are given there are no others. *start* is the event with which the
+        map begins, if it was taken.
+        """
+        if not isinstance(start or self.node(), yaml.MappingStartEvent):
+            raise self.unlike(name, "a map")
+        seen = set()
+        while isinstance(event := self.node(), yaml.NodeEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self.error("a key is text, and here is " + _KINDS[type(event)])
+            key = self.text(event, f"a key of {name}")
+            if key == "<<" and not event.style:
+                raise self.error('a cassette takes no merge keys; write "<<" for a key of that name')
+            if key in seen:
+                raise self.error(f"{key!r} is there twice in {name}")
+            if known and key not in known:
+                raise self.error(f"{name} has no {key!r}; {nearest(key, known)}")
+            seen.add(key)
+            yield key
+
+    def items(self, name: str, start: yaml.Event | None = None) -> Iterator[yaml.Event]:
+        """The first event of each item of the list that is the value of *name*."""
+        if not isinstance(start or self.node(), yaml.SequenceStartEvent):
+            raise self.unlike(name, "a list")
+        while isinstance(event := self.node(), yaml.NodeEvent):
+            yield event
+
+    def unlike(self, name: str, wanted: str) -> CassetteFormatError:
+        """The error for a value of *name* that is not the kind that is *wanted*."""
+        return self.error(f"{name!r} takes {wanted}, and here is {_KINDS[type(self._event)]}")
+
+    def _next(self) -> yaml.Event:
+        try:
+            event = self._parser.get_event()
+        except yaml.MarkedYAMLError as error:
+            raise self._malformed(error) from None
+        except (ValueError, OverflowError):
+            # So the parser in Python tells of an escape beyond Unicode.
+            raise self.error("after this stands an escape that is no character") from None
+        assert event is not None
+        self._event = event
+        return event
+
+    def _malformed(self, error: yaml.MarkedYAMLError) -> CassetteFormatError:
+        if conflict := _CONFLICT.search(self._text):
+            line = self._text.count("\n", 0, conflict.start())
+            return self._origin.error("an unresolved merge conflict", line, 0)
+        mark = error.problem_mark
+        assert mark is not None
+        what = f"this is not YAML: {error.problem}"
+        if mark.line > self._text.count("\n") - 1:
+            return self.error(f"{what}; the document ends too early: was the file cut?", mark)
+        if self._text.split("\n")[mark.line][mark.column : mark.column + 1] == "\t":
+            return self.error(f"{what}; indent by blanks, not by tabs", mark)
+        return self.error(f"{what}; is the indent right, and are special characters quoted?", mark)

@@ -1,0 +1,153 @@
+"""The canonical form of a cassette: values to bytes, the same bytes for the same values.
+
+What is read from these bytes and written again is the same bytes. A response body keeps
+every byte; a request body that is JSON keeps its value.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Iterator
+
+from cassette_stream.cassette.frames import fold_frames, milliseconds
+from cassette_stream.cassette.json_text import exact_json, write_json
+from cassette_stream.cassette.model import (
+    FORMAT_VERSION,
+    Cassette,
+    Ending,
+    Headers,
+    How,
+    Interaction,
+    Request,
+    Response,
+)
+from cassette_stream.cassette.scalars import block, escaped, flow, forbidden, inline, quoted
+from cassette_stream.exceptions import CassetteError
+
+__all__ = ("dump_header", "dump_interaction", "dumps")
+
+COLUMNS = 76
+"""Letters of base64 on a line, as in a mail."""
+
+
+def dumps(cassette: Cassette) -> bytes:
+    """The file of *cassette*.
+
+    Raises:
+        CassetteError: A string holds a lone surrogate, which no YAML can hold.
+        ValueError: *cassette* is of a version that this package does not write.
+    """
+    if cassette.version != FORMAT_VERSION:
+        raise ValueError(f"cassettes of version {FORMAT_VERSION} are written, not {cassette.version}")
+    documents = map(dump_interaction, cassette.interactions)
+    return b"".join([dump_header(cassette.recorded_with), *documents])
+
+
+def dump_header(recorded_with: str) -> bytes:
+    """The first document of a file, which the interactions follow."""
+    return _encode(f"cassette: {FORMAT_VERSION}\nrecorded_with: {inline(recorded_with)}\n")
+
+
+def dump_interaction(interaction: Interaction) -> bytes:
+    """One document, from its ``---`` line to its last line end.
+
+    Raises:
+        CassetteError: A string holds a lone surrogate, which no YAML can hold.
+    """
+    return _encode("".join(_interaction(interaction)))
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise CassetteError(
+            f"line {line} of what is to be written holds the lone surrogate "
+            f"{text[error.start]!r}, which no YAML can hold"
+        ) from None
+
+
+def _interaction(interaction: Interaction) -> Iterator[str]:
+    date = interaction.recorded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    yield f"---\nrecorded_at: {date}\n"
+    if interaction.incomplete:
+        yield "incomplete: true\n"
+    yield "request:\n"
+    yield from _request(interaction.request)
+    if interaction.response is not None:
+        yield "response:\n"
+        yield from _response(interaction.response)
+    if interaction.failure is not None:
+        yield "failure:\n"
+        yield from _ending(interaction.failure, "  ")
+
+
+def _request(request: Request) -> Iterator[str]:
+    yield f"  method: {inline(request.method)}\n"
+    yield f"  url: {inline(request.url)}\n"
+    yield from _headers(request.headers)
+    value = exact_json(request.body)
+    if value is not None:
+        yield from write_json(value, "  json:", 2)
+    else:
+        yield from _body(request.body)
+
+
+def _response(response: Response) -> Iterator[str]:
+    yield f"  status: {response.status}\n"
+    if response.reason is not None:
+        yield f"  reason: {inline(response.reason)}\n"
+    yield f"  http_version: {inline(response.http_version)}\n"
+    yield from _headers(response.headers)
+    if response.removed_coding is not None:
+        yield f"  removed_coding: {inline(response.removed_coding)}\n"
+    yield f"  head_after: {milliseconds(response.head_after_us)}\n"
+    if response.sizes:
+        lines = "\n    ".join(fold_frames(response.sizes, response.gaps_us))
+        yield f"  frames: >-\n    {lines}\n"
+    if response.ending == Ending(how=How.COMPLETE):
+        yield "  ending: complete\n"
+    else:
+        yield "  ending:\n"
+        yield from _ending(response.ending, "    ")
+    yield from _body(response.body)
+
+
+def _headers(headers: Headers) -> Iterator[str]:
+    if headers:
+        yield "  headers:\n"
+    for name, values in headers.items():
+        yield f"    {inline(name)}: [{', '.join(map(flow, values))}]\n"
+
+
+def _ending(ending: Ending, pad: str) -> Iterator[str]:
+    yield f"{pad}how: {ending.how}\n{pad}after: {milliseconds(ending.after_us)}\n"
+    if ending.failure is not None:
+        # The message comes last and on one line, so that a file that was cut cannot lose
+        # a part of it.
+        yield f"{pad}failure: {ending.failure}\n{pad}message: {inline(ending.message)}\n"
+
+
+def _body(body: bytes) -> Iterator[str]:
+    if not body:
+        return
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        yield from _base64(body)
+        return
+    lf = text.replace("\r\n", "\n") if "\r" in text else text
+    removed = len(text) - len(lf)
+    if removed not in (0, lf.count("\n")) or forbidden(lf.encode()) is not None:
+        yield f"  body: {quoted(text, 4)}\n"
+        return
+    if removed:
+        yield "  newline: crlf\n"
+    yield f"  body: {block(lf, 4)}"
+
+
+def _base64(body: bytes) -> Iterator[str]:
+    text = b2a_base64(body, newline=False).decode()
+    lines = [text[at : at + COLUMNS] for at in range(0, len(text), COLUMNS)]
+    yield "  body_base64: |2-\n    " + "\n    ".join(lines) + "\n"

@@ -1,0 +1,170 @@
+"""The commands and their options.
+
+A command imports what it needs when it runs, so ``--help`` and completion are quick.
+What goes wrong for a reason that the user can see is one line on standard error and
+exit code 2; anything else is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from typing import Annotated
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from cassette_stream._version import __version__
+from cassette_stream.exceptions import CassetteError, PlanError
+
+__all__ = ("app", "main")
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (CassetteError, PlanError) as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command that the arguments of this process name."""
+    app(prog_name="cassette-stream")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cassette-stream {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Start with [bold]cassette-stream demo[/bold]: ten seconds, no network, no key.")
+def _cassette_stream(
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Record, replay and break LLM streams."""
+
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="A cassette.", show_default=False)]
+
+
+@app.command()
+def demo(
+    *,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the three cassettes there.", show_default=False),
+    ] = None,
+) -> None:
+    """Record three providers, replay them offline, and break the replays.
+
+    The providers are a server in this process that speaks as they do. It needs no network
+    and no key. Everything that is shown was measured in the run that shows it.
+    """
+    from cassette_stream.cli import demo as body  # noqa: PLC0415 - see above
+
+    body.run(keep)
+
+
+@app.command()
+def inspect(
+    file: _File,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document with the same figures.")
+    ] = False,
+) -> None:
+    """Show what a cassette holds: interactions, endings, events, times, sizes."""
+    from cassette_stream.cli import inspect as body  # noqa: PLC0415
+
+    body.run(file, as_json=as_json)
+
+
+def _pace(text: str) -> str | float:
+    if text in {"instant", "recorded"}:
+        return text
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise click.BadParameter(
+            f"there is no pace {text!r}: instant, recorded, or how many times as fast, as in 10"
+        )
+    return factor
+
+
+@app.command(
+    epilog="For example: [bold]cassette-stream play chat.yaml --pace 10 --fault body.fin@event=6[/bold]"
+)
+def play(
+    file: _File,
+    *,
+    interaction: Annotated[
+        int, typer.Option("--interaction", "-n", metavar="N", help="Which one, counted from 1.")
+    ] = 1,
+    pace: Annotated[
+        str,
+        typer.Option(
+            metavar="instant|recorded|FACTOR",
+            callback=_pace,
+            help="How fast: 10 is ten times as fast as it was recorded.",
+        ),
+    ] = "recorded",
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Break the stream, as in body.fin@event=6; several apply in turn.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a recorded response to the terminal as it came.
+
+    The bytes of the body go to standard output as they are, all else to standard error.
+    Exit code 1: the recording, or the fault, ends in a failure.
+    """
+    from cassette_stream.cli import play as body  # noqa: PLC0415
+
+    if not body.run(file, number=interaction, pace=pace, specs=fault or ()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def lint(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="Cassettes, and folders of them.", show_default=False
+        ),
+    ],
+    *,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend frames that no longer fit an edited body.")
+    ] = False,
+) -> None:
+    """Check cassettes: each problem is a line file:line:column: message.
+
+    In a folder, the *.yaml and *.yml files that begin as cassettes do are checked.
+    Exit code 1: there is a problem.
+    """
+    from cassette_stream.cli import lint as body  # noqa: PLC0415
+
+    if body.run(paths, fix=fix):
+        raise typer.Exit(1)

@@ -1,0 +1,99 @@
+"""A stream as one line of marks over time.
+
+Time runs to the right at one scale: a column is a slice of it, and what happened in the
+slice is one mark. The last mark says how the stream ended; it stands one column after
+the moment, so it hides no frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from cassette_stream.cassette.model import How
+
+__all__ = ("ASCII", "UNICODE", "Course", "Glyphs", "bar", "legend")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What happened when, in milliseconds since the request.
+
+    *head_ms* is None where no response head came, *frames_ms* are in order.
+    """
+
+    head_ms: float | None
+    frames_ms: Sequence[float]
+    end_ms: float
+    how: How
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glyphs:
+    """The marks, one character each; *crowds* stand for 1, for 2 to 4, and for more frames."""
+
+    waiting: str
+    open: str
+    crowds: tuple[str, str, str]
+    complete: str
+    failure: str
+    left: str
+
+
+UNICODE = Glyphs(waiting="┄", open="─", crowds=("╿", "┃", "█"), complete="●", failure="✕", left="○")
+ASCII = Glyphs(waiting=".", open="-", crowds=("|", "H", "#"), complete="]", failure="x", left="o")
+
+
+def bar(course: Course, *, width: int, span_ms: float, glyphs: Glyphs) -> Text:
+    """*course* in at most *width* columns, which stand for *span_ms*.
+
+    Several courses with one span are drawn at one scale.
+    """
+    scale = (width - 2) / span_ms if span_ms else 0.0
+
+    def column(moment_ms: float) -> int:
+        return min(width - 2, int(moment_ms * scale))
+
+    end = column(course.end_ms)
+    head = end + 1 if course.head_ms is None else column(course.head_ms)
+    crowds = Counter(map(column, course.frames_ms))
+    line = Text()
+    for place in range(end + 1):
+        if crowd := crowds[place]:
+            line.append(glyphs.crowds[0 if crowd == 1 else 1 if crowd < 5 else 2], "cyan")
+        else:
+            line.append(glyphs.waiting if place < head else glyphs.open, "dim")
+    return line.append(*_end(course.how, glyphs))
+
+
+def _end(how: How, glyphs: Glyphs) -> tuple[str, str]:
+    match how:
+        case How.COMPLETE:
+            return glyphs.complete, "bold green"
+        case How.FAILURE:
+            return glyphs.failure, "bold red"
+        case How.CLOSED_BY_CALLER | How.CANCELLED:
+            return glyphs.left, "bold yellow"
+
+
+def legend(glyphs: Glyphs) -> Text:
+    """What the marks mean, in 78 columns."""
+    one, few, many = glyphs.crowds
+    return Text.assemble(
+        (f"{glyphs.waiting}{glyphs.waiting} no head yet  ", "dim"),
+        (one, "cyan"),
+        (" a frame  ", "dim"),
+        (few, "cyan"),
+        (" 2 to 4  ", "dim"),
+        (many, "cyan"),
+        (" more  ", "dim"),
+        (glyphs.complete, "bold green"),
+        (" complete  ", "dim"),
+        (glyphs.failure, "bold red"),
+        (" failed  ", "dim"),
+        (glyphs.left, "bold yellow"),
+        (" the caller left", "dim"),
+    )

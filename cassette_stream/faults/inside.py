@@ -1,0 +1,93 @@
+"""Where within one SSE event its characters, line ends and JSON can be cut.
+
+Offsets count the bytes of the event as the network sent it. A cut inside JSON leaves
+no whole JSON before it; one inside a string leaves no half escape and no half character.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal, TypeAlias, get_args
+
+__all__ = ("INSIDES", "Inside", "data_values", "offset_inside")
+
+Inside: TypeAlias = Literal["crlf", "escape", "json", "json_string", "utf8"]
+
+INSIDES: tuple[str, ...] = get_args(Inside)
+
+_DATA_LINE = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?([^\r\n]*)")
+_WIDE_CHARACTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+_UNIT = re.compile(rb"\\u[0-9a-fA-F]{4}|\\.|[\xc0-\xff][\x80-\xbf]*|.", re.DOTALL)
+_BLANKS = b" \t\r\n"
+
+
+def data_values(event: bytes) -> list[tuple[int, int]]:
+    """Start and end of the value of each ``data`` line of *event*."""
+    return [match.span(1) for match in _DATA_LINE.finditer(event)]
+
+
+def offset_inside(event: bytes, inside: Inside) -> int | None:
+    """Where *event* is cut to be cut inside a thing of that kind; None if it holds none.
+
+    ``crlf`` is the first CRLF, ``utf8`` the first character of several bytes in the data,
+    ``json`` the middle of the data if that is a JSON object or array, ``json_string`` the
+    middle of its longest string, ``escape`` its first escape, after the backslash.
+    """
+    if inside == "crlf":
+        return event.find(b"\r\n") + 1 or None
+    values = data_values(event)
+    data = b"\n".join(event[start:end] for start, end in values)
+    offset = _wide_character(data) if inside == "utf8" else _inside_json(data, inside)
+    return None if offset is None else _in_event(offset, values)
+
+
+def _in_event(offset: int, values: list[tuple[int, int]]) -> int:
+    for start, end in values[:-1]:
+        if offset <= end - start:
+            return start + offset
+        offset -= end - start + 1
+    return values[-1][0] + offset
+
+
+def _wide_character(data: bytes) -> int | None:
+    match = _WIDE_CHARACTER.search(data)
+    return match and match.start() + 1
+
+
+def _inside_json(data: bytes, inside: Literal["escape", "json", "json_string"]) -> int | None:
+    if not _is_json(data):
+        return None
+    if inside == "json":
+        return _middle(data)
+    if inside == "escape":
+        return data.find(b"\\") + 1 or None
+    longest = max(_STRING.finditer(data), key=lambda match: len(match[1]), default=None)
+    return longest and _middle_unit(data, *longest.span(1))
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        # Python refuses to make a number of more than 4,300 digits; it is JSON all the same.
+        return isinstance(json.loads(data.decode(), parse_int=str), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _middle(data: bytes) -> int:
+    middle = (len(data) - len(data.lstrip(_BLANKS)) + len(data.rstrip(_BLANKS))) // 2
+    while data[middle] & 0xC0 == 0x80:
+        middle -= 1
+    return middle
+
+
+def _middle_unit(data: bytes, start: int, end: int) -> int:
+    middle, cut = (start + end) // 2, start
+    for unit in _UNIT.finditer(data, start, end):
+        if unit.start() > middle:
+            break
+        cut = unit.start()
+    return cut

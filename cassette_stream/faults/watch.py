@@ -1,0 +1,81 @@
+"""Whether a fault strikes.
+
+A fault that changes nothing makes a test that proves nothing, so it must be noticed. It
+is noticed from outside, by comparing the steps that a fault is given with those that it
+gives: no fault has to tell.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cassette_stream.exceptions import UnknownFaultError
+from cassette_stream.faults.place import Byte, Chunk, Event
+from cassette_stream.faults.seek import why_missing
+from cassette_stream.faults.spec import spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cassette_stream.faults.info import Fault
+    from cassette_stream.script import Script, Step
+
+__all__ = ("watch", "why_unfired")
+
+
+def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Script:
+    """The *script* as *fault* rewrites it; *on_strike* is called once, where they first differ.
+
+    It is called before the step that differs is given, and never if the caller stops
+    before that or if the two are the same to their end.
+    """
+    given: deque[Step] = deque()
+    source, has_struck = iter(script), False
+
+    def noted() -> Iterator[Step]:
+        for step in source:
+            if not has_struck:
+                given.append(step)
+            yield step
+
+    told = fault(noted())
+    for step in told:
+        if not given or given.popleft() != step:
+            has_struck = True
+            on_strike()
+            yield step
+            yield from told
+            return
+        yield step
+    if given or next(source, None) is not None:
+        on_strike()
+
+
+def why_unfired(fault: Fault, scripts: Iterable[Script]) -> str:
+    """Why *fault* never struck, as the text of an error.
+
+    *scripts* are the whole scripts that it was given, told anew.
+    """
+    reasons = dict.fromkeys(_reason(fault, list(script)) for script in scripts)
+    why = "; ".join(reasons) or "no recorded response was played"
+    return f"{_name(fault)} never fired: {why}"
+
+
+def _name(fault: Fault) -> str:
+    try:
+        return spec_of(fault)
+    except UnknownFaultError:
+        return repr(fault)
+
+
+def _reason(fault: Fault, steps: list[Step]) -> str:
+    strikes: list[bool] = []
+    for _ in watch(fault, iter(steps), lambda: strikes.append(True)):
+        if strikes:
+            break
+    if strikes:
+        return "the stream was not read that far"
+    place = getattr(fault, "at", None)
+    missing = why_missing(iter(steps), place) if isinstance(place, Event | Byte | Chunk) else None
+    return missing or "the stream is the same with it"

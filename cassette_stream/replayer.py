@@ -1,0 +1,135 @@
+"""Which recorded interaction answers a request, and its script.
+
+Each interaction plays once, identical requests in recorded order. Requests are read
+from the cassette when they are first compared, bodies when they are played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Wait
+
+if TYPE_CHECKING:
+    from cassette_stream.cassette.match import Matchers
+
+__all__ = ("Recordings", "Replayer", "script_of")
+
+
+class Recordings(Protocol):
+    """A cassette as the replayer needs it: requests and interactions, by number from 0."""
+
+    def __len__(self) -> int: ...
+
+    def request(self, number: int, /) -> Request: ...
+
+    def interaction(self, number: int, /) -> Interaction: ...
+
+
+class Replayer:
+    """Picks the interaction that answers a request, and counts how often each was played.
+
+    Args:
+        recordings: What there is to play.
+        matchers: What makes a recorded request and a live one the same.
+        allow_repeats: After the last interaction that matches, start over at the first.
+    """
+
+    def __init__(
+        self, recordings: Recordings, matchers: Matchers, *, allow_repeats: bool = False
+    ) -> None:
+        self._recordings = recordings
+        self._matchers = matchers
+        self._allow_repeats = allow_repeats
+        self._played = [0] * len(recordings)
+
+    @property
+    def played(self) -> Sequence[int]:
+        """How often each interaction was played."""
+        return tuple(self._played)
+
+    def rewind(self) -> None:
+        """Start over: nothing counts as played."""
+        self._played = [0] * len(self._played)
+
+    def find(self, live: Request) -> int | None:
+        """The number of the interaction that answers *live*, which now counts as played."""
+        agrees = self._matchers.against(live).agrees
+        best: int | None = None
+        for number, times in enumerate(self._played):
+            if times and not self._allow_repeats:
+                continue
+            if best is not None and times >= self._played[best]:
+                continue
+            if agrees(self._recordings.request(number)):
+                best = number
+                if not times:
+                    break
+        if best is not None:
+            self._played[best] += 1
+        return best
+
+    def miss(self, live: Request) -> str:
+        """Why nothing answers *live*: the nearest interaction, and in what it differs."""
+        asked = f"{live.method} {live.url}"
+        if not self._played:
+            return f"nothing is recorded for {asked}: the cassette is empty"
+        requests = [self._recordings.request(number) for number in range(len(self._played))]
+        number, differences = self._matchers.against(live).nearest(requests)
+        place = f"{number + 1} of {len(requests)}, {requests[number].method} {requests[number].url}"
+        if not differences:
+            return (
+                f"everything recorded for {asked} was played (the last is interaction {place}): "
+                "allow_repeats=True plays it again, session.rewind() starts over"
+            )
+        words = "\n".join(f"  {line}" for text in differences for line in text.splitlines())
+        return f"nothing is recorded for {asked}; nearest: interaction {place}, where\n{words}"
+
+
+def script_of(interaction: Interaction) -> Script:
+    """The faithful script of *interaction*: the same chunks, gaps and ending."""
+    response = interaction.response
+    if response is None:
+        if interaction.failure is None:
+            raise ValueError("an interaction has a response or a failure, this one has neither")
+        yield from _ending(interaction.failure)
+        return
+    if response.head_after_us:
+        yield Wait(response.head_after_us / 1_000_000)
+    yield Head(response.status, _headers(response), response.http_version, response.reason)
+    body, start = response.body, 0
+    for size, gap_us in zip(response.sizes, response.gaps_us, strict=True):
+        if gap_us:
+            yield Wait(gap_us / 1_000_000)
+        yield Emit(body[start : start + size])
+        start += size
+    yield from _ending(response.ending)
+
+
+def _headers(response: Response) -> tuple[tuple[str, str], ...]:
+    # The recorder undid the coding, so what spoke of the coded body is no longer true.
+    untrue = {"content-encoding", "content-length"} if response.removed_coding else ()
+    return tuple(
+        (name, text)
+        for name, texts in response.headers.items()
+        if name not in untrue
+        for text in texts
+    )
+
+
+def _ending(ending: Ending) -> Script:
+    if ending.how is How.COMPLETE:
+        return
+    if ending.after_us:
+        yield Wait(ending.after_us / 1_000_000)
+    if ending.failure is not None:
+        yield Fail(ending.failure, ending.message)
+        return
+    said = "closed the stream" if ending.how is How.CLOSED_BY_CALLER else "was cancelled"
+    yield Fail(
+        FailureKind.RECORDING_ENDED,
+        f"the recorded caller {said} here, so nobody knows what came next: "
+        "record the whole stream to read on",
+    )

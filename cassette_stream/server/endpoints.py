@@ -1,0 +1,117 @@
+"""The model endpoints: a request of one of three dialects in, the script of its answer out.
+
+::
+
+    POST /v1/chat/completions                            OpenAI chat completions
+    POST /v1/messages                                    Anthropic messages
+    POST /v1beta/models/{model}:generateContent          Gemini
+    POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
+
+Gemini's are at ``/v1`` too, where its current SDK looks for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from cassette_stream.cassette.model import Request
+from cassette_stream.chunks import ModelResponse
+from cassette_stream.dialects import anthropic, gemini, openai_chat
+from cassette_stream.script import Script
+from cassette_stream.server.answers import streamed, whole
+from cassette_stream.server.asks import Asked, read_anthropic, read_gemini, read_openai_chat
+from cassette_stream.server.embedded import Ask
+
+__all__ = ("ENDPOINTS", "Endpoints", "Model")
+
+ENDPOINTS = (
+    "POST /v1/chat/completions",
+    "POST /v1/messages",
+    "POST /v1beta/models/{model}:generateContent",
+    "POST /v1beta/models/{model}:streamGenerateContent?alt=sse",
+)
+Model: TypeAlias = Callable[[Ask], ModelResponse]
+
+_GEMINI = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How one dialect is read and written."""
+
+    read: Callable[[bytes], Asked]
+    events: Callable[[ModelResponse, Asked], Iterator[bytes]]
+    body: Callable[[ModelResponse], bytes]
+    error: Callable[[int, str], bytes]
+
+
+def _openai_events(completion: ModelResponse, asked: Asked) -> Iterator[bytes]:
+    return openai_chat.encode(completion, include_usage=asked.include_usage)
+
+
+_OPENAI = _Dialect(
+    read_openai_chat, _openai_events, openai_chat.encode_body, openai_chat.encode_error_body
+)
+_ANTHROPIC = _Dialect(
+    read_anthropic,
+    lambda completion, _: anthropic.encode(completion),
+    anthropic.encode_body,
+    anthropic.encode_error_body,
+)
+
+
+def _gemini(model: str, *, stream: bool) -> _Dialect:
+    return _Dialect(
+        lambda body: read_gemini(body, model=model, stream=stream),
+        lambda completion, _: gemini.encode(completion),
+        gemini.encode_body,
+        gemini.encode_error_body,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Answers model requests.
+
+    Attributes:
+        gap: Seconds between two events.
+        first_gap: Seconds before the first event, or before a body that is not streamed.
+    """
+
+    gap: float
+    first_gap: float
+
+    def answer(self, request: Request, model: Model) -> Script | None:
+        """The script of what *model* answers to *request*; None where no endpoint is."""
+        url = urlsplit(request.url)
+        if request.method != "POST":
+            return None
+        if url.path == "/v1/chat/completions":
+            return self._perform(_OPENAI, request, model)
+        if url.path == "/v1/messages":
+            return self._perform(_ANTHROPIC, request, model)
+        if found := _GEMINI.fullmatch(url.path):
+            stream = found[2] == "streamGenerateContent"
+            dialect = _gemini(unquote(found[1]), stream=stream)
+            if stream and "alt=sse" not in url.query.split("&"):
+                return whole(400, dialect.error(400, "ask for a stream with ?alt=sse"))
+            return self._perform(dialect, request, model)
+        return None
+
+    def _perform(self, dialect: _Dialect, request: Request, model: Model) -> Script:
+        try:
+            asked = dialect.read(request.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            text = f"the body of this request cannot be read: {error}"
+            return whole(400, dialect.error(400, text))
+        completion = model(asked.ask)
+        if asked.stream:
+            events = dialect.events(completion, asked)
+            return streamed(events, gap=self.gap, first_gap=self.first_gap)
+        return whole(200, dialect.body(completion), delay=self.first_gap)

@@ -1,0 +1,137 @@
+"""One accepted connection: bytes in, bytes out, and the moment the client leaves.
+
+Whoever waits or writes here is told at once that the client has left. A client that
+closes only its sending half counts as gone: no HTTP client does that and still listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Callable, Coroutine
+from typing import cast
+
+__all__ = ("ClientGoneError", "Link")
+
+_INBOX_LIMIT = 1 << 20
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection."""
+
+
+class Link(asyncio.Protocol):
+    """The protocol of one connection, which *serve* serves, as the task *task*."""
+
+    def __init__(self, serve: Callable[[Link], Coroutine[None, None, None]]) -> None:
+        self._serve = serve
+        self._inbox = bytearray()
+        self._news = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        # A write is over when the kernel has all of it, so what counts as sent was sent.
+        self._transport.set_write_buffer_limits(0)
+        self.task = asyncio.get_running_loop().create_task(self._serve(self))
+
+    def data_received(self, data: bytes) -> None:
+        self._inbox += data
+        self._news.set()
+        if len(self._inbox) > _INBOX_LIMIT:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        self._leave()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self._leave()
+        self._closed.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _leave(self) -> None:
+        self._gone.set()
+        self._news.set()
+        self._writable.set()
+
+    async def read(self) -> bytes:
+        """The bytes that came, at least one; none once the client is gone."""
+        await self._news.wait()
+        data = bytes(self._inbox)
+        self._inbox.clear()
+        if not self._gone.is_set():
+            self._news.clear()
+            self._transport.resume_reading()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send *data*; comes back when the kernel has it.
+
+        Raises:
+            ClientGoneError: The client left before that.
+        """
+        if not self._gone.is_set():
+            self._transport.write(data)
+            await self._writable.wait()
+        if self._gone.is_set():
+            raise ClientGoneError
+
+    async def wait(self, seconds: float) -> None:
+        """Let *seconds* pass; infinitely many are allowed.
+
+        Raises:
+            ClientGoneError: The client left meanwhile.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+        except TimeoutError:
+            return
+        raise ClientGoneError
+
+    def close(self) -> None:
+        """Close with FIN, after everything that was written."""
+        self._transport.close()
+
+    async def reset(self) -> None:
+        """Close with RST, once the client's side has everything that was written.
+
+        Raises:
+            ClientGoneError: The client left before it had everything.
+        """
+        sock = cast("socket.socket", self._transport.get_extra_info("socket"))
+        # A reset discards what the kernel still holds for a client that reads slowly.
+        while _unsent(sock):
+            await self.wait(0.001)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self._transport.abort()
+
+    async def closed(self) -> None:
+        """Wait until the socket is closed; after `close` that is when all is sent."""
+        await self._closed.wait()
+
+    def abort(self) -> None:
+        """Drop the connection and whatever was not sent."""
+        self._transport.abort()
+
+
+def _unsent(sock: socket.socket) -> int:
+    """Bytes written to *sock* that its peer has not acknowledged; 0 where only Linux could tell."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl  # noqa: PLC0415 - neither module is on Windows
+    import termios  # noqa: PLC0415
+
+    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+    return int(struct.unpack("i", answer)[0])

@@ -1,0 +1,241 @@
+"""A server on the loopback interface, for tests, demos and clients in any language.
+
+It runs in a thread of its own, with an event loop of its own, so it serves synchronous
+code, asyncio and trio alike. It starts and stops within seconds or says that it did
+not, and leaves neither thread nor socket behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import Condition
+from types import TracebackType
+from typing import Self
+
+from cassette_stream.cassette.model import Cassette, How, Interaction, Request
+from cassette_stream.chunks import ModelResponse
+from cassette_stream.script import Fail, Script, Step
+from cassette_stream.server.answers import gzipped
+from cassette_stream.server.connection import Exchange, serve_connection
+from cassette_stream.server.embedded import complete
+from cassette_stream.server.endpoints import Endpoints
+from cassette_stream.server.link import Link
+from cassette_stream.server.performance import refuse
+from cassette_stream.server.routes import Pace, Played, Routes, Where, raw, speed_of
+from cassette_stream.server.thread import ServerThread
+
+__all__ = ("LoopbackServer",)
+
+
+class LoopbackServer:
+    """Performs scripts on a real socket, plays cassettes, and answers as a model does.
+
+    Without being told anything it answers at the model endpoints (see
+    `cassette_stream.server.ENDPOINTS`) by the rules of the embedded model
+    (`cassette_stream.server.embedded`). Use it in a ``with`` or ``async with``, under
+    asyncio or trio.
+
+    Args:
+        gap: Seconds between two events of a model's stream.
+        first_gap: Seconds before the first event; *gap* if not given.
+        compress: All streams and bodies are gzipped, whatever the client accepts.
+    """
+
+    def __init__(
+        self, *, gap: float = 0.0, first_gap: float | None = None, compress: bool = False
+    ) -> None:
+        first = gap if first_gap is None else first_gap
+        if not (gap >= 0 and first >= 0):
+            raise ValueError(f"gaps must be 0 seconds or more, not {gap} and {first}")
+        self._routes = Routes(Endpoints(gap=gap, first_gap=first), complete)
+        self._compress = compress
+        self._thread: ServerThread | None = None
+        self._ended: list[Exchange] = []
+        self._told: set[int] = set()
+        self._news = Condition()
+        self._errors: list[Exception] = []
+
+    def script(self, where: Where, factory: Callable[[Request], Script]) -> None:
+        """Answer each request at *where* with the script that *factory* makes for it.
+
+        An error that *factory* or the script raises is answered with a 501, if nothing
+        was sent yet, and raised when the server stops.
+        """
+        self._routes.add(raw(where, factory))
+
+    def respond(self, steps: Iterable[Step], *, path: Where = None) -> None:
+        """Answer every request at *path*, every request at all if None, with these *steps*.
+
+        Raises:
+            ValueError: One of *steps* cannot be performed by a server.
+        """
+        kept = tuple(steps)
+        for step in kept:
+            reason = refuse(step) if isinstance(step, Fail) else None
+            if reason is not None:
+                raise ValueError(reason)
+        self.script(path, lambda _: iter(kept))
+
+    def play(self, recorded: Cassette | Iterable[Interaction], *, pace: Pace = "recorded") -> None:
+        """Answer each request with the next unplayed interaction of its method and path.
+
+        Hosts, queries and bodies are not compared. When a path has no more, the answer
+        is a 404 that says so.
+
+        Raises:
+            ValueError: *pace* is neither ``recorded``, ``instant`` nor a factor above 0.
+        """
+        interactions = recorded.interactions if isinstance(recorded, Cassette) else recorded
+        self._routes.add(Played(interactions, speed_of(pace)))
+
+    def answer(self, completion: ModelResponse | None) -> None:
+        """Answer every request at the model endpoints with *completion*; None: as by default."""
+        self._routes.model = complete if completion is None else lambda _: completion
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:port``, without a slash.
+
+        Raises:
+            RuntimeError: The server is not running.
+        """
+        if self._thread is None:
+            raise RuntimeError("the server is not running: use it in a with statement")
+        return self._thread.url
+
+    @property
+    def openai_url(self) -> str:
+        """What OpenAI's SDK calls its base URL."""
+        return f"{self.url}/v1"
+
+    @property
+    def anthropic_url(self) -> str:
+        """What Anthropic's SDK calls its base URL."""
+        return self.url
+
+    @property
+    def gemini_url(self) -> str:
+        """What Google's SDK calls its base URL."""
+        return self.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead the SDKs here, with keys that are no secret."""
+        return {
+            "ANTHROPIC_API_KEY": "loopback",
+            "ANTHROPIC_BASE_URL": self.anthropic_url,
+            "GEMINI_API_KEY": "loopback",
+            "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
+            "OPENAI_API_KEY": "loopback",
+            "OPENAI_BASE_URL": self.openai_url,
+        }
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The exchanges that have ended, in the order in which they did."""
+        with self._news:
+            return tuple(self._ended)
+
+    def wait_for_exchanges(self, count: int, timeout: float = 5.0) -> tuple[Exchange, ...]:
+        """The exchanges that have ended, as soon as there are *count*.
+
+        Raises:
+            TimeoutError: There were not so many after *timeout* seconds.
+        """
+        with self._news:
+            if not self._news.wait_for(lambda: len(self._ended) >= count, timeout):
+                ended = len(self._ended)
+                raise TimeoutError(f"{ended} of {count} exchanges ended within {timeout} s")
+            return tuple(self._ended)
+
+    def wait_for_disconnect(self, timeout: float = 5.0) -> Exchange:
+        """The next exchange that the client left before its end; each is told once.
+
+        Raises:
+            TimeoutError: No client left within *timeout* seconds.
+        """
+        with self._news:
+            left = self._news.wait_for(self._untold_disconnects, timeout)
+            if not left:
+                raise TimeoutError(f"no client left a stream within {timeout} s")
+            self._told.add(left[0])
+            return self._ended[left[0]]
+
+    def _untold_disconnects(self) -> list[int]:
+        return [
+            number
+            for number, exchange in enumerate(self._ended)
+            if exchange.how is How.CLOSED_BY_CALLER and number not in self._told
+        ]
+
+    def start(self) -> None:
+        """Listen on a free port.
+
+        Raises:
+            RuntimeError: It is running, or did not come up.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the server is already running")
+        thread = ServerThread(self._serve)
+        thread.start()
+        self._thread = thread
+
+    def stop(self) -> None:
+        """Close everything, and raise the first error of a script that could not be performed.
+
+        A server that does not run has nothing to stop.
+
+        Raises:
+            RuntimeError: The thread did not end.
+        """
+        if self._thread is None:
+            return
+        thread, self._thread = self._thread, None
+        thread.stop()
+        errors, self._errors = self._errors, []
+        if errors:
+            raise errors[0]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.stop()
+        except Exception as own:
+            if error is None:
+                raise
+            error.add_note(f"the loopback server: {own!r}")
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    # From here on everything runs in the server's thread.
+
+    async def _serve(self, link: Link, url: str) -> None:
+        await serve_connection(
+            link, url=url, respond=self._respond, log=self._log, complain=self._errors.append
+        )
+
+    def _respond(self, request: Request) -> Script:
+        script = self._routes.respond(request)
+        return gzipped(script) if self._compress else script
+
+    def _log(self, exchange: Exchange) -> None:
+        with self._news:
+            self._ended.append(exchange)
+            self._news.notify_all()

@@ -1,0 +1,59 @@
+"""Which open session answers a request.
+
+The innermost of the current context does; where none is open there, the only one that
+is open in the process; where several are, nobody, and that is an error: never the
+network by accident. Sessions leave by identity, so the order does not matter, nor does
+the context they are left in.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from cassette_stream.exceptions import SessionError
+
+if TYPE_CHECKING:
+    from cassette_stream.session.session import Session
+
+__all__ = ("enter", "find", "leave")
+
+_here: ContextVar[tuple[Session, ...]] = ContextVar("cassette_stream_sessions", default=())
+_open: list[Session] = []
+_lock = threading.Lock()
+
+
+def enter(session: Session) -> None:
+    """*session* answers from here on."""
+    with _lock:
+        _open.append(session)
+    _here.set((*_here.get(), session))
+
+
+def leave(session: Session) -> None:
+    """*session* answers no more, wherever it was entered."""
+    with _lock:
+        _open[:] = [other for other in _open if other is not session]
+    _here.set(tuple(other for other in _here.get() if other is not session))
+
+
+def find() -> Session | None:
+    """The session that answers here, if any is open.
+
+    Raises:
+        SessionError: None was entered in this context, and several are open elsewhere.
+    """
+    with _lock:
+        everywhere = list(_open)
+    for session in reversed(_here.get()):
+        if any(session is other for other in everywhere):
+            return session
+    if len(everywhere) > 1:
+        names = ", ".join(str(session.path) for session in everywhere)
+        raise SessionError(
+            f"{len(everywhere)} cassettes are open ({names}), and none was entered in this "
+            "thread or task, so it cannot be told which one answers: enter one here, run the "
+            "thread in contextvars.copy_context(), or pass session.transport() to the client"
+        )
+    return everywhere[0] if everywhere else None

@@ -1,0 +1,158 @@
+"""What can be said about the use of a cassette, checked before anything happens."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Literal, TypeAlias
+
+from cassette_stream import faults as faults_
+from cassette_stream.cassette.match import Matcher, Matchers, matchers
+from cassette_stream.cassette.model import Request, Response
+from cassette_stream.cassette.redact import Redactor
+from cassette_stream.faults import Fault
+
+__all__ = ("Mode", "Options", "Pace", "default_mode")
+
+
+class Mode(StrEnum):
+    """What a session does with a request."""
+
+    NONE = "none"
+    """Play; a miss is an error, the network is never touched."""
+    ONCE = "once"
+    """Record where there is no file yet, else as `NONE`."""
+    NEW_EPISODES = "new_episodes"
+    """Play what is there, record the rest and append it."""
+    ALL = "all"
+    """Record everything; it replaces what it matches, the rest of the file stays."""
+    REWRITE = "rewrite"
+    """Record everything; the file then holds this run only."""
+
+
+Pace: TypeAlias = Literal["instant", "recorded"] | float
+
+
+def default_mode() -> Mode:
+    """`Mode.ONCE`, and `Mode.NONE` where the variable ``CI`` is set."""
+    return Mode.NONE if os.environ.get("CI") else Mode.ONCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one session; `use_cassette` says what each means."""
+
+    mode: Mode
+    matchers: Matchers
+    pace: Pace
+    faults: tuple[Fault, ...]
+    redactor: Redactor | None
+    allow_repeats: bool
+    before_record_request: Callable[[Request], Request | None] | None
+    before_record_response: Callable[[Response], Response | None] | None
+    ignore_hosts: tuple[str, ...]
+    ignore_localhost: bool
+    guard: bool
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        mode: str | None = None,
+        match_on: Sequence[str | Matcher] = ("method", "url", "body"),
+        ignore: Sequence[str] = (),
+        pace: Pace = "instant",
+        faults: str | Fault | Iterable[str | Fault] = (),
+        redact: Redactor | Literal["default"] | None = "default",
+        allow_repeats: bool = False,
+        before_record_request: Callable[[Request], Request | None] | None = None,
+        before_record_response: Callable[[Response], Response | None] | None = None,
+        ignore_hosts: Sequence[str] = (),
+        ignore_localhost: bool = False,
+        guard: bool = True,
+    ) -> Options:
+        """The options, or a `ValueError` or `TypeError` that names the one that is wrong."""
+        return cls(
+            mode=default_mode() if mode is None else _mode(mode),
+            matchers=matchers(_names("match_on", match_on), _names("ignore", ignore)),
+            pace=_pace(pace),
+            faults=tuple(_faults(faults)),
+            redactor=_redactor(redact),
+            allow_repeats=allow_repeats,
+            before_record_request=before_record_request,
+            before_record_response=before_record_response,
+            ignore_hosts=tuple(pattern.lower() for pattern in _names("ignore_hosts", ignore_hosts)),
+            ignore_localhost=ignore_localhost,
+            guard=guard,
+        )
+
+    def ignores(self, host: str) -> bool:
+        """Whether requests to *host* are none of the session's business."""
+        host = host.lower()
+        if any(fnmatchcase(host, pattern) for pattern in self.ignore_hosts):
+            return True
+        return self.ignore_localhost and _is_localhost(host)
+
+
+def _mode(mode: str) -> Mode:
+    try:
+        return Mode(mode)
+    except ValueError:
+        near = difflib.get_close_matches(str(mode), list(Mode), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(Mode)
+        raise ValueError(f"there is no mode {mode!r}{hint} (there are: {known})") from None
+
+
+def _pace(pace: Pace) -> Pace:
+    if isinstance(pace, str):
+        if pace in {"instant", "recorded"}:
+            return pace
+    elif isinstance(pace, int | float) and not isinstance(pace, bool):
+        if 0 < pace < math.inf:
+            return float(pace)
+    raise ValueError(
+        f"there is no pace {pace!r}: 'instant', 'recorded', or how many times as fast, as in 10.0"
+    )
+
+
+def _names(option: str, values: Sequence[object]) -> Sequence[str]:
+    # A lone string is a sequence of letters, and hardly ever meant as one.
+    if isinstance(values, str):
+        raise TypeError(f"{option} takes several, in a tuple or list: ({values!r},)")
+    return values  # type: ignore[return-value]  # each is checked by the one that it is for
+
+
+def _faults(faults: str | Fault | Iterable[str | Fault]) -> Iterable[Fault]:
+    if isinstance(faults, str) or callable(faults):
+        faults = (faults,)
+    for fault in faults:
+        if isinstance(fault, str):
+            yield faults_.parse(fault)
+        elif callable(fault):
+            yield fault
+        else:
+            raise TypeError(f"a fault is a value of cassette_stream.faults or its text: {fault!r}")
+
+
+def _redactor(redact: object) -> Redactor | None:
+    if redact == "default":
+        return Redactor()
+    if redact is None or isinstance(redact, Redactor):
+        return redact
+    raise TypeError(f"redact takes a Redactor, or None to keep everything as it is: {redact!r}")
+
+
+def _is_localhost(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,318 @@
+"""One cassette in use: what it answers, what it takes down, and what it writes in the end."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cassette_stream import storage
+from cassette_stream.cassette import CassetteReader
+from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.clock import Clock, RealClock, VirtualClock
+from cassette_stream.exceptions import (
+    CassetteError,
+    CassetteMissError,
+    CassetteNotFoundError,
+    SessionError,
+    UnfiredRuleError,
+    UnplayedError,
+)
+from cassette_stream.faults import watch, why_unfired
+from cassette_stream.recorder import Recorder
+from cassette_stream.replayer import Replayer, script_of
+from cassette_stream.script import Script, stretch
+from cassette_stream.session import current
+from cassette_stream.session.commit import commit
+from cassette_stream.session.options import Mode, Options
+from cassette_stream.transport import guard, patch
+from cassette_stream.transport.httpx import (
+    Decision,
+    Pass,
+    Play,
+    Recording,
+    async_transport,
+    sync_transport,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("Session",)
+
+
+class _Slot:
+    """A place in the recording, taken when its request starts."""
+
+    def __init__(self) -> None:
+        self.recording: Recording | None = None
+        self.interaction: Interaction | None = None
+
+
+class Session:
+    """A cassette in use; `use_cassette` opens one and closes it again.
+
+    Args:
+        path: The file.
+        options: How it is used.
+    """
+
+    def __init__(self, path: str | Path, options: Options) -> None:
+        self.path = Path(path)
+        self.mode = options.mode
+        self._options = options
+        self._real = RealClock()
+        self._clock: Clock = VirtualClock() if options.pace == "instant" else self._real
+        self._lock = threading.Lock()
+        self._slots: list[_Slot] = []
+        self._reader: CassetteReader | None = None
+        self._replayer: Replayer | None = None
+        self._struck: set[int] = set()
+        self._misses: list[CassetteError] = []
+        self._is_open = False
+        self._discarded = False
+
+    @property
+    def recorded(self) -> tuple[Interaction, ...]:
+        """What this session took down, as it will be written, in the order of its requests."""
+        return tuple(slot.interaction for slot in self._slots if slot.interaction is not None)
+
+    @property
+    def interactions(self) -> tuple[Interaction, ...]:
+        """What the cassette held at the start, then what was `recorded`."""
+        reader = self._reader
+        found = () if reader is None else map(reader.interaction, range(len(reader)))
+        return (*found, *self.recorded)
+
+    @property
+    def played(self) -> tuple[Interaction, ...]:
+        """The interactions that were played, each once, in recorded order."""
+        return self._where(played=True)
+
+    @property
+    def unplayed(self) -> tuple[Interaction, ...]:
+        """The interactions that could have been played and were not."""
+        return self._where(played=False)
+
+    def _where(self, *, played: bool) -> tuple[Interaction, ...]:
+        if self._reader is None or self._replayer is None:
+            return ()
+        counts = enumerate(self._replayer.played)
+        return tuple(self._reader.interaction(i) for i, times in counts if bool(times) is played)
+
+    def check_played(self) -> None:
+        """Make sure that nothing was left over.
+
+        Raises:
+            UnplayedError: Some interactions were not played; it names them.
+        """
+        if left := self.unplayed:
+            names = "\n".join(f"  {it.request.method} {it.request.url}" for it in left)
+            raise UnplayedError(
+                f"{len(left)} of the interactions in {self.path} were never played:\n{names}"
+            )
+
+    def rewind(self) -> None:
+        """Start over at the first interaction; nothing counts as played."""
+        with self._lock:
+            if self._replayer is not None:
+                self._replayer.rewind()
+
+    def discard(self) -> None:
+        """Write nothing on leaving; the file stays as it is."""
+        self._discarded = True
+
+    def transport(self, inner: httpx.BaseTransport | None = None) -> httpx.BaseTransport:
+        """A transport for an `httpx.Client` that this session answers, wherever it is used.
+
+        Args:
+            inner: What sends the requests that are recorded; by default the transport
+                that the client would have without us.
+        """
+        return self._made("httpx", "HTTPTransport", sync_transport, inner)
+
+    def async_transport(
+        self, inner: httpx.AsyncBaseTransport | None = None
+    ) -> httpx.AsyncBaseTransport:
+        """The same for an `httpx.AsyncClient`."""
+        return self._made("httpx", "AsyncHTTPTransport", async_transport, inner)
+
+    def httpx2_transport(self, inner: Any = None) -> Any:
+        """The same for an `httpx2.Client`, with an httpx2 transport inside."""
+        return self._made("httpx2", "HTTPTransport", sync_transport, inner)
+
+    def httpx2_async_transport(self, inner: Any = None) -> Any:
+        """The same for an `httpx2.AsyncClient`."""
+        return self._made("httpx2", "AsyncHTTPTransport", async_transport, inner)
+
+    def _made(self, library: str, default: str, wrap: Any, inner: Any) -> Any:
+        module = importlib.import_module(library)
+        return wrap(module, self, _OnDemand(module, default) if inner is None else inner)
+
+    def open(self) -> None:
+        """Read the file, as far as the mode needs it, and answer from here on.
+
+        Raises:
+            CassetteNotFoundError: There is no file, and the mode does not allow to make one.
+            CassetteFormatError: The file is no cassette.
+        """
+        if self._is_open:
+            raise SessionError(f"the session of {self.path} is open already")
+        try:
+            self._reader = CassetteReader(storage.read(self.path), file=str(self.path))
+        except CassetteNotFoundError:
+            if self.mode is Mode.NONE:
+                raise
+        plays = {Mode.NONE, Mode.ONCE, Mode.NEW_EPISODES}
+        if self._reader is not None and self.mode in plays:
+            self._replayer = Replayer(
+                self._reader, self._options.matchers, allow_repeats=self._options.allow_repeats
+            )
+        patch.install(current.find)
+        guard.install(_refusal)
+        self._is_open = True
+        current.enter(self)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Answer no more, write what was recorded, and tell what went unnoticed.
+
+        A response that is still being read ends as closed by the caller. A miss that an
+        SDK swallowed is raised here, unless *error* is on its way already, which then gets
+        it as a note; so does a fault that never struck.
+        """
+        self._is_open = False
+        current.leave(self)
+        guard.remove()
+        patch.remove()
+        for slot in self._slots:
+            if slot.recording is not None:
+                slot.recording.end(How.CLOSED_BY_CALLER)
+        try:
+            if self.recorded and not self._discarded:
+                commit(self.path, self.recorded, self.mode, self._options.matchers)
+        except CassetteError as failed:
+            if error is None:
+                raise
+            error.add_note(f"cassette-stream: {failed}")
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        untold: list[Exception] = [*self._misses[:1], *self._unfired()]
+        if error is None and untold:
+            raise untold[0]
+        for problem in untold:
+            if error is not None and problem is not error:
+                error.add_note(f"cassette-stream: {problem}")
+
+    def _unfired(self) -> list[UnfiredRuleError]:
+        if self._replayer is None:
+            return []  # a recording is never broken
+        return [
+            UnfiredRuleError(why_unfired(fault, map(script_of, self.played)))
+            for number, fault in enumerate(self._options.faults)
+            if number not in self._struck
+        ]
+
+    def decide(self, request: Request) -> Decision:
+        """What is to be done with *request*; the transports ask this.
+
+        Raises:
+            CassetteMissError: Nothing recorded answers it, and the mode does not record.
+            SessionError: The session is not open.
+        """
+        if not self._is_open:
+            raise SessionError(f"the session of {self.path} is closed: {request.url}")
+        options = self._options
+        if options.ignores(urlsplit(request.url).hostname or ""):
+            return Pass()
+        if options.before_record_request is not None:
+            changed = options.before_record_request(request)
+            if changed is None:
+                return Pass()
+            request = changed
+        live = options.redactor.request(request) if options.redactor else request
+        with self._lock:
+            return self._play(live) or self._record(request) or self._miss(live)
+
+    def _play(self, live: Request) -> Play | None:
+        if self._replayer is None or self._reader is None:
+            return None
+        number = self._replayer.find(live)
+        if number is None:
+            return None
+        return Play(self._script(self._reader.interaction(number)), self._clock)
+
+    def _script(self, interaction: Interaction) -> Script:
+        script = script_of(interaction)
+        for number, fault in enumerate(self._options.faults):
+            script = watch(fault, script, partial(self._struck.add, number))
+        pace = self._options.pace
+        return stretch(script, pace) if isinstance(pace, float) else script
+
+    def _record(self, request: Request) -> Recording | None:
+        plays_only = self.mode is Mode.NONE or (self.mode is Mode.ONCE and self._replayer)
+        if plays_only:
+            return None
+        slot = _Slot()
+        recorder = Recorder(request, recorded_at=self._real.date(), at=self._real.now())
+
+        def keep(interaction: Interaction) -> None:
+            slot.interaction = self._kept(interaction)
+            slot.recording = None
+
+        slot.recording = Recording(recorder, self._real, keep)
+        self._slots.append(slot)
+        return slot.recording
+
+    def _kept(self, interaction: Interaction) -> Interaction | None:
+        change, redactor = self._options.before_record_response, self._options.redactor
+        if change is not None and interaction.response is not None:
+            response = change(interaction.response)
+            if response is None:
+                return None
+            interaction = replace(interaction, response=response)
+        return redactor.interaction(interaction) if redactor else interaction
+
+    def _miss(self, live: Request) -> Decision:
+        if self._replayer is None:
+            words = f"nothing is recorded for {live.method} {live.url}: there is no cassette"
+        else:
+            words = self._replayer.miss(live)
+        miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
+        self._misses.append(miss)
+        raise miss
+
+
+class _OnDemand:
+    """The transport that a client has by default, made when something is really sent.
+
+    It loads certificates, which costs more than a whole replay.
+    """
+
+    def __init__(self, library: ModuleType, name: str) -> None:
+        self._make = getattr(library, name)
+        self._made: Any = None
+
+    def _inner(self) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def handle_request(self, request: Any) -> Any:
+        return self._inner().handle_request(request)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return await self._inner().handle_async_request(request)
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
+
+    async def aclose(self) -> None:
+        if self._made is not None:
+            await self._made.aclose()

@@ -1,0 +1,1 @@
+"""Where the core meets HTTP libraries. Import its modules: each costs what it imports."""

@@ -1,0 +1,416 @@
+"""The tee and the performers, for httpx and httpx2 alike.
+
+A transport asks its `Desk` what to do with a request and does it: it lets the request
+through, lets it through and listens, or performs a script instead. All that is decided
+is decided below; the synchronous and the asynchronous shell differ in the wait alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType, SimpleNamespace
+from typing import Any, Protocol, TypeAlias, assert_never
+
+from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.clock import Clock
+from cassette_stream.exceptions import HangError
+from cassette_stream.recorder import Recorder, headers_of
+from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait, limit_silence
+from cassette_stream.transport import guard
+from cassette_stream.transport.errors import failure_of, library_of, raised_by
+
+__all__ = ("Decision", "Desk", "Pass", "Play", "Recording", "async_transport", "sync_transport")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Let the request through and look away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Perform *script* on *clock*; the network is not touched."""
+
+    script: Script
+    clock: Clock
+
+
+class Recording:
+    """Let the request through, listen, and hand over the interaction once it has ended.
+
+    Args:
+        recorder: Takes down what is heard.
+        clock: Tells it when.
+        keep: Gets the interaction, once.
+    """
+
+    def __init__(
+        self, recorder: Recorder, clock: Clock, keep: Callable[[Interaction], None]
+    ) -> None:
+        self.hear = recorder.hear
+        self.now = clock.now
+        self._recorder = recorder
+        self._keep = keep
+        self._ended = False
+
+    def head(self, response: Any) -> None:
+        extensions = response.extensions
+        reason = extensions.get("reason_phrase")
+        self._recorder.head(
+            response.status_code,
+            headers_of(response.headers.raw),
+            at=self.now(),
+            http_version=extensions.get("http_version", b"HTTP/1.1").decode("ascii"),
+            reason=None if reason is None else reason.decode("latin-1"),
+        )
+
+    def end(self, how: How) -> None:
+        """It ended like this; only the first end counts."""
+        if not self._ended:
+            self._ended = True
+            self._keep(self._recorder.finish(how, at=self.now()))
+
+    def fail(self, error: BaseException) -> None:
+        """It ended with *error*, which a caller gets to see too."""
+        if not isinstance(error, Exception):
+            # asyncio and trio cancel by a BaseException, and so does Ctrl-C.
+            self.end(How.CANCELLED)
+        elif not self._ended:
+            self._ended = True
+            kind, message = failure_of(error)
+            self._keep(
+                self._recorder.finish(How.FAILURE, at=self.now(), failure=kind, message=message)
+            )
+
+
+Decision: TypeAlias = Pass | Play | Recording
+
+
+class Desk(Protocol):
+    """Says what happens to a request."""
+
+    def decide(self, request: Request) -> Decision: ...
+
+
+class _Performance:
+    """A script on its way to one caller: all but the waiting."""
+
+    def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
+        timeout = request.extensions.get("timeout", {}).get("read")
+        self.script = limit_silence(play.script, timeout)
+        self.clock = play.clock
+        self._library = library_of(request)
+        self._is_async = is_async
+        self._moment = self.clock.now()
+        self._playing = True
+        self.clock.join()
+
+    def moment_after(self, wait: Wait) -> float:
+        if math.isinf(wait.seconds):
+            raise HangError(
+                "the stream is silent for ever, and the request has no read timeout: "
+                "set one, or a deadline of your own"
+            )
+        # Waits follow each other on the stream's own time line. A consumer that is late
+        # finds bytes that are already there, as on a socket.
+        self._moment += wait.seconds
+        return self._moment
+
+    def error(self, step: Head | Fail) -> Exception:
+        if isinstance(step, Head):
+            return TypeError(f"a script has one head, this one has another within the body: {step}")
+        return raised_by(step, self._library, is_async=self._is_async)
+
+    def response(self, head: Head, stream: object) -> Any:
+        extensions = {"http_version": head.http_version.encode("ascii")}
+        if head.reason is not None:
+            extensions["reason_phrase"] = head.reason.encode("latin-1")
+        return self._library.Response(
+            head.status,
+            headers=[(name.encode("latin-1"), text.encode("latin-1")) for name, text in head.headers],
+            stream=stream,
+            extensions=extensions,
+        )
+
+    def leave(self) -> None:
+        if self._playing:
+            self._playing = False
+            self.clock.leave()
+
+
+def _until_head(step: Step | None) -> Head | Wait | Fail:
+    if step is None or isinstance(step, Emit):
+        raise TypeError(f"a script begins with a head or fails before it, this one has {step}")
+    return step
+
+
+@cache
+def _streams(library: ModuleType) -> SimpleNamespace:
+    """The four body streams, as children of *library*'s own, which its clients insist on."""
+
+    class SyncTee(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, inner: Any, recording: Recording) -> None:
+            self._inner = inner
+            self._recording = recording
+
+        def __iter__(self) -> Iterator[bytes]:
+            hear, now = self._recording.hear, self._recording.now
+            try:
+                for data in self._inner:
+                    hear(data, now())
+                    yield data
+            except GeneratorExit:
+                raise  # the caller turned away; he may still close, or another thread does
+            except BaseException as error:
+                self._recording.fail(error)
+                raise
+            self._recording.end(How.COMPLETE)
+
+        def close(self) -> None:
+            self._recording.end(How.CLOSED_BY_CALLER)
+            self._inner.close()
+
+    class AsyncTee(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, inner: Any, recording: Recording) -> None:
+            self._inner = inner
+            self._recording = recording
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            hear, now = self._recording.hear, self._recording.now
+            try:
+                async for data in self._inner:
+                    hear(data, now())
+                    yield data
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                self._recording.fail(error)
+                raise
+            self._recording.end(How.COMPLETE)
+
+        async def aclose(self) -> None:
+            self._recording.end(How.CLOSED_BY_CALLER)
+            await self._inner.aclose()
+
+    class SyncPlayed(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, performance: _Performance) -> None:
+            self._performance = performance
+
+        def __iter__(self) -> Iterator[bytes]:
+            performance = self._performance
+            sleep_until = performance.clock.sleep_until
+            try:
+                for step in performance.script:
+                    if isinstance(step, Emit):
+                        if step.data:
+                            yield step.data
+                    elif isinstance(step, Wait):
+                        sleep_until(performance.moment_after(step))
+                    else:
+                        raise performance.error(step)
+            finally:
+                performance.leave()
+
+        def close(self) -> None:
+            self._performance.leave()
+
+    class AsyncPlayed(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, performance: _Performance) -> None:
+            self._performance = performance
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            performance = self._performance
+            sleep_until = performance.clock.asleep_until
+            try:
+                for step in performance.script:
+                    if isinstance(step, Emit):
+                        if step.data:
+                            yield step.data
+                    elif isinstance(step, Wait):
+                        await sleep_until(performance.moment_after(step))
+                    else:
+                        raise performance.error(step)
+            finally:
+                performance.leave()
+
+        async def aclose(self) -> None:
+            self._performance.leave()
+
+    return SimpleNamespace(
+        SyncTee=SyncTee, AsyncTee=AsyncTee, SyncPlayed=SyncPlayed, AsyncPlayed=AsyncPlayed
+    )
+
+
+def _asked(request: Any) -> Request:
+    return Request(
+        method=request.method,
+        url=str(request.url),
+        headers=headers_of(request.headers.raw),
+        body=request.content,
+    )
+
+
+def _plain(request: Any) -> Any:
+    """*request*, asking for a body without content coding unless the caller chose one."""
+    library = library_of(request)
+    if request.headers.get("accept-encoding") != _default_codings(library):
+        return request
+    headers = request.headers.copy()
+    headers["accept-encoding"] = "identity"
+    plain = library.Request(
+        request.method,
+        request.url,
+        headers=headers,
+        stream=request.stream,
+        extensions=request.extensions,
+    )
+    plain.read()  # it is in memory; a transport may want to see `content`
+    return plain
+
+
+@cache
+def _default_codings(library: ModuleType) -> str | None:
+    """The codings that a client of *library* asks for when nobody tells it which."""
+    client = library.Client(transport=library.MockTransport(lambda _: library.Response(200)))
+    with client:
+        codings: str | None = client.headers.get("accept-encoding")
+    return codings
+
+
+def _perform(play: Play, request: Any) -> Any:
+    performance = _Performance(play, request, is_async=False)
+    try:
+        while True:
+            match _until_head(next(performance.script, None)):
+                case Head() as head:
+                    stream = _streams(library_of(request)).SyncPlayed(performance)
+                    return performance.response(head, stream)
+                case Wait() as wait:
+                    performance.clock.sleep_until(performance.moment_after(wait))
+                case Fail() as fail:
+                    raise performance.error(fail)
+    except BaseException:
+        performance.leave()
+        raise
+
+
+async def _aperform(play: Play, request: Any) -> Any:
+    performance = _Performance(play, request, is_async=True)
+    try:
+        while True:
+            match _until_head(next(performance.script, None)):
+                case Head() as head:
+                    stream = _streams(library_of(request)).AsyncPlayed(performance)
+                    return performance.response(head, stream)
+                case Wait() as wait:
+                    await performance.clock.asleep_until(performance.moment_after(wait))
+                case Fail() as fail:
+                    raise performance.error(fail)
+    except BaseException:
+        performance.leave()
+        raise
+
+
+def _unread(response: Any, library: ModuleType, tee: object) -> Any:
+    """*response*, to be read through *tee*.
+
+    A response that a mock made of bytes counts as read, so nobody would ever ask its
+    stream for them.
+    """
+    if not response.is_stream_consumed:
+        response.stream = tee
+        return response
+    return library.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=tee,
+        extensions=response.extensions,
+    )
+
+
+def _listen(recording: Recording, request: Any, inner: Any) -> Any:
+    try:
+        with guard.allowed():
+            response = inner.handle_request(_plain(request))
+    except BaseException as error:
+        recording.fail(error)
+        raise
+    recording.head(response)
+    library = library_of(request)
+    return _unread(response, library, _streams(library).SyncTee(response.stream, recording))
+
+
+async def _alisten(recording: Recording, request: Any, inner: Any) -> Any:
+    try:
+        with guard.allowed():
+            response = await inner.handle_async_request(_plain(request))
+    except BaseException as error:
+        recording.fail(error)
+        raise
+    recording.head(response)
+    library = library_of(request)
+    return _unread(response, library, _streams(library).AsyncTee(response.stream, recording))
+
+
+class OurTransport:
+    """What every transport of ours is, so that none is wrapped twice."""
+
+
+@cache
+def _transports(library: ModuleType) -> SimpleNamespace:
+    class SyncTransport(OurTransport, library.BaseTransport):  # type: ignore[misc]  # known when it runs
+        def __init__(self, desk: Desk, inner: Any) -> None:
+            self._desk = desk
+            self._inner = inner
+
+        def handle_request(self, request: Any) -> Any:
+            request.read()
+            decision = self._desk.decide(_asked(request))
+            match decision:
+                case Play():
+                    return _perform(decision, request)
+                case Recording():
+                    return _listen(decision, request, self._inner)
+                case Pass():
+                    with guard.allowed():
+                        return self._inner.handle_request(request)
+            assert_never(decision)
+
+        def close(self) -> None:
+            self._inner.close()
+
+    class AsyncTransport(OurTransport, library.AsyncBaseTransport):  # type: ignore[misc]  # known when it runs
+        def __init__(self, desk: Desk, inner: Any) -> None:
+            self._desk = desk
+            self._inner = inner
+
+        async def handle_async_request(self, request: Any) -> Any:
+            await request.aread()
+            decision = self._desk.decide(_asked(request))
+            match decision:
+                case Play():
+                    return await _aperform(decision, request)
+                case Recording():
+                    return await _alisten(decision, request, self._inner)
+                case Pass():
+                    with guard.allowed():
+                        return await self._inner.handle_async_request(request)
+            assert_never(decision)
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    return SimpleNamespace(SyncTransport=SyncTransport, AsyncTransport=AsyncTransport)
+
+
+def sync_transport(library: ModuleType, desk: Desk, inner: Any) -> Any:
+    """A transport of *library* that does as *desk* says and uses *inner* for the network."""
+    return _transports(library).SyncTransport(desk, inner)
+
+
+def async_transport(library: ModuleType, desk: Desk, inner: Any) -> Any:
+    """The same for asynchronous clients."""
+    return _transports(library).AsyncTransport(desk, inner)

@@ -1,0 +1,73 @@
+"""Interception of clients that somebody else built.
+
+While a session is open, the transport that a client of httpx or httpx2 picks for a URL
+comes wrapped. The choice itself stays the client's: mounts, proxies, mock and custom
+transports, redirect hops and retries all pass here. Transports of a session are left
+alone, or they would record twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from cassette_stream.exceptions import SessionError
+from cassette_stream.transport.httpx import Desk, OurTransport, async_transport, sync_transport
+
+__all__ = ("install", "remove")
+
+_METHOD = "_transport_for_url"
+_lock = threading.Lock()
+_users = 0
+_undo: list[Callable[[], None]] = []
+
+
+def install(find: Callable[[], Desk | None]) -> None:
+    """Wrap what clients pick, from the first user on; *find* says who answers, if anyone."""
+    global _users  # noqa: PLW0603 - the patch is one for the process, and so is its count
+    with _lock:
+        if _users == 0:
+            for name in ("httpx", "httpx2"):
+                if importlib.util.find_spec(name):
+                    _patch(importlib.import_module(name), find)
+        _users += 1
+
+
+def remove() -> None:
+    """Give the clients back as they were, with the last user."""
+    global _users  # noqa: PLW0603 - as above
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            while _undo:
+                _undo.pop()()
+
+
+def _patch(library: ModuleType, find: Callable[[], Desk | None]) -> None:
+    for client, wrap in ((library.Client, sync_transport), (library.AsyncClient, async_transport)):
+        original = getattr(client, _METHOD, None)
+        if original is None:
+            raise SessionError(
+                f"{library.__name__} {library.__version__} has no {client.__name__}.{_METHOD}: "
+                "pass session.transport() to the client instead"
+            )
+        setattr(client, _METHOD, _wrapping(library, original, wrap, find))
+        _undo.append(lambda client=client, original=original: setattr(client, _METHOD, original))
+
+
+def _wrapping(
+    library: ModuleType,
+    original: Callable[[Any, Any], Any],
+    wrap: Callable[[ModuleType, Desk, Any], Any],
+    find: Callable[[], Desk | None],
+) -> Callable[[Any, Any], Any]:
+    def transport_for_url(client: Any, url: Any) -> Any:
+        inner = original(client, url)
+        desk = None if isinstance(inner, OurTransport) else find()
+        return inner if desk is None else wrap(library, desk, inner)
+
+    return transport_for_url

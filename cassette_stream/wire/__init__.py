@@ -1,0 +1,11 @@
+"""Wire formats: bytes in, events out, and back."""
+
+from cassette_stream.wire.sse import (
+    MAX_EVENT_BYTES,
+    LocatedEvent,
+    ServerSentEvent,
+    SSEDecoder,
+    encode_event,
+)
+
+__all__ = ("MAX_EVENT_BYTES", "LocatedEvent", "SSEDecoder", "ServerSentEvent", "encode_event")

@@ -1,0 +1,53 @@
+"""The fields of one block of an event stream, as its lines come."""
+
+from __future__ import annotations
+
+import json
+
+from cassette_stream.wire._sse_event import LONGEST_RETRY
+
+__all__ = ("Block",)
+
+
+class Block:
+    """What the lines between two blank lines say; *empty* as long as they are comments."""
+
+    __slots__ = ("data", "empty", "event", "id", "retry")
+
+    def __init__(self) -> None:
+        self.data: list[str] = []
+        self.empty = True
+        self.event = ""
+        self.id: str | None = None
+        self.retry: int | None = None
+
+    def read(self, line: str) -> None:
+        """Take one *line*, without its end."""
+        name, _, value = line.partition(":")
+        if not name:
+            return
+        self.empty = False
+        value = value.removeprefix(" ")
+        match name:
+            case "data":
+                self.data.append(value)
+            case "event":
+                self.event = value
+            case "id" if "\0" not in value:
+                self.id = value
+            case "retry" if value.isascii() and value.isdigit() and len(value) <= LONGEST_RETRY:
+                self.retry = int(value)
+
+    def is_complete(self, *, line_ended: bool) -> bool:
+        """Whether the data is a whole JSON text or the end marker, so that nothing can miss.
+
+        A number is whole only if its line has ended: ``12`` may be the beginning of ``123``.
+        """
+        data = "\n".join(self.data).strip()
+        if data == "[DONE]":
+            return True
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        return line_ended or isinstance(value, bool) or not isinstance(value, int | float)
