@@ -17,12 +17,13 @@ from cassette_stream.wire import SSEDecoder, encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    Decode: TypeAlias = Callable[[Sequence[bytes]], Iterable[object]]
 
 EVENTS = 2_000
 ROUNDS = 15
 OURS = ("cassette-stream", "cassette-stream, by feed")
-
-Decode = "Callable[[Sequence[bytes]], Iterable[object]]"
 
 
 def chat_chunks(count: int) -> list[bytes]:
@@ -148,7 +149,7 @@ def drain(decode: Decode, chunks: Sequence[bytes]) -> int:
 
 def main() -> None:
     introduce(
-        f"SSE decoders, {EVENTS:,} events of about 260 bytes, median of {ROUNDS} interleaved rounds",
+        f"SSE decoders, {EVENTS:,} events of about 260 bytes, median of {ROUNDS} rounds",
         *("cassette-stream", "httpx-sse", "httpx2", "openai", "anthropic"),
     )
     everybody = decoders()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from cassette_stream.server import LoopbackServer
     from cassette_stream.session import Session, use_cassette
+    from cassette_stream.storage import cassette_name
 
 __all__ = (
     "Cassette",
@@ -34,6 +35,7 @@ __all__ = (
     "Response",
     "Session",
     "__version__",
+    "cassette_name",
     "dialects",
     "exceptions",
     "faults",
@@ -50,6 +52,7 @@ _HOMES = {
     "Request": "cassette",
     "Response": "cassette",
     "Session": "session",
+    "cassette_name": "storage",
     "use_cassette": "session",
 }
 _ROOMS = ("dialects", "exceptions", "faults", "wire")

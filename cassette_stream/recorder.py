@@ -100,9 +100,7 @@ class Recorder:
             failure=None if response else ending,
         )
 
-    def _response(
-        self, head: _Head, heard: list[tuple[float, bytes]], ending: Ending
-    ) -> Response:
+    def _response(self, head: _Head, heard: list[tuple[float, bytes]], ending: Ending) -> Response:
         chunks = [data for _, data in heard]
         coding, decoded = _without_coding(head.headers, chunks)
         return Response(

@@ -14,6 +14,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from cassette_stream.exceptions import HangError
+
 __all__ = (
     "Emit",
     "Fail",
@@ -22,8 +24,8 @@ __all__ = (
     "Script",
     "Step",
     "Wait",
-    "limit_silence",
     "stretch",
+    "timeline",
 )
 
 
@@ -102,26 +104,42 @@ Step: TypeAlias = Wait | Head | Emit | Fail
 Script: TypeAlias = Iterator[Step]
 
 
-def limit_silence(script: Script, read: float | None) -> Script:
-    """The *script* as somebody sees it whose read timeout is *read* seconds.
+def timeline(
+    script: Script, *, start: float = 0.0, read: float | None = None
+) -> Iterator[tuple[float, Head | Emit | Fail]]:
+    """What comes in *script*, and the moment at which each thing comes.
 
-    Waits add up until the next head or bytes; where the sum exceeds *read*, the caller
-    waits just *read* and gets a read timeout. Without a timeout (None) nothing changes.
+    Waits add up until the next thing. Where they exceed *read*, a read timeout comes in
+    its place, *read* seconds after the thing before, and that is the end. Waiting behind
+    the last thing gives an empty emit.
+
+    Args:
+        script: What happens.
+        start: The moment at which it begins, in seconds.
+        read: The read timeout of whoever it happens to, in seconds; None for none.
+
+    Raises:
+        HangError: While iterating: a silence never ends, and there is no *read*.
     """
-    if read is None:
-        yield from script
-        return
-    silent = 0.0
+    moment, silent, most = start, 0.0, math.inf if read is None else read
     for step in script:
         if isinstance(step, Wait):
-            if silent + step.seconds > read:
-                yield Wait(read - silent)
-                yield Fail(FailureKind.READ_TIMEOUT)
-                return
             silent += step.seconds
+            if silent > most:
+                yield moment + most, Fail(FailureKind.READ_TIMEOUT)
+                return
+            if silent == math.inf:
+                raise HangError(
+                    "the stream is silent for ever, and the request has no read timeout: "
+                    "set one, or a deadline of your own"
+                )
         else:
-            silent = 0.0
-        yield step
+            if silent:
+                moment += silent
+                silent = 0.0
+            yield moment, step
+    if silent:
+        yield moment + silent, Emit(b"")
 
 
 def stretch(script: Script, factor: float) -> Script:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cassette_stream.exceptions import HangError
 from cassette_stream.script import (
     Emit,
     Fail,
@@ -13,8 +16,8 @@ from cassette_stream.script import (
     Head,
     Step,
     Wait,
-    limit_silence,
     stretch,
+    timeline,
 )
 
 seconds = st.one_of(st.floats(0, 10), st.just(math.inf))
@@ -29,41 +32,41 @@ steps = st.lists(
 )
 
 
-def silences(script: list[Step]) -> list[float]:
-    """How long nothing comes, before each thing that comes."""
-    found, silent = [], 0.0
-    for step in script:
-        if isinstance(step, Wait):
-            silent += step.seconds
-        else:
-            found.append(silent)
-            silent = 0.0
-    return [*found, silent]
+def told(script: list[Step], read: float | None = None, start: float = 0.0) -> list[Any]:
+    try:
+        return list(timeline(iter(script), start=start, read=read))
+    except HangError:
+        return []
 
 
 @given(steps, st.floats(0.1, 10))
 def test_no_silence_outlasts_the_read_timeout(script: list[Step], read: float) -> None:
-    limited = list(limit_silence(iter(script), read))
+    moments = [0.0, *(moment for moment, _ in told(script, read))]
 
-    assert all(silent <= read * (1 + 1e-9) for silent in silences(limited))
+    assert all(after - before <= read + 1e-6 for before, after in pairwise(moments))
 
 
 @given(steps, st.floats(0.1, 10))
 def test_a_read_timeout_changes_nothing_before_it_strikes(script: list[Step], read: float) -> None:
-    limited = list(limit_silence(iter(script), read))
+    endless = script.index(Wait(math.inf)) if Wait(math.inf) in script else len(script)
+    free, limited = told(script[:endless]), told(script, read)
+    if limited and limited[-1][1] == Fail(FailureKind.READ_TIMEOUT):
+        limited.pop()
 
-    if limited == script:
-        return
-    *before, wait, fail = limited
-
-    assert before == script[: len(before)]
-    assert isinstance(wait, Wait)
-    assert fail == Fail(FailureKind.READ_TIMEOUT)
+    assert limited == free[: len(limited)]
 
 
-@given(steps)
-def test_without_a_read_timeout_a_script_stays_as_it_is(script: list[Step]) -> None:
-    assert list(limit_silence(iter(script), None)) == script
+@given(steps, st.floats(0, 1e6))
+def test_what_comes_comes_in_order_and_at_its_time(script: list[Step], start: float) -> None:
+    assume(Wait(math.inf) not in script)
+    things = told(script, start=start)
+    waits = sum(step.seconds for step in script if isinstance(step, Wait))
+
+    assert [thing for _, thing in things if thing != Emit(b"")] == [
+        step for step in script if not isinstance(step, Wait) and step != Emit(b"")
+    ]
+    assert all(before <= after for (before, _), (after, _) in pairwise(things))
+    assert not things or math.isclose(things[-1][0], start + waits, abs_tol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +76,15 @@ def test_without_a_read_timeout_a_script_stays_as_it_is(script: list[Step]) -> N
 )
 def test_waits_add_up_until_something_comes(waits: tuple[float, ...], ends: str) -> None:
     script = [Head(200), Emit(b"a"), *map(Wait, waits), Emit(b"b")]
-    limited = list(limit_silence(iter(script), 0.5))
+    moment, thing = told(script, 0.5)[-1]
 
-    assert (limited[-1] == Fail(FailureKind.READ_TIMEOUT)) is (ends == "timeout")
-    assert sum(s.seconds for s in limited if isinstance(s, Wait)) <= 0.5
+    assert moment == 0.5
+    assert (thing == Fail(FailureKind.READ_TIMEOUT)) is (ends == "timeout")
+
+
+def test_a_silence_for_ever_without_a_read_timeout_is_a_hang() -> None:
+    with pytest.raises(HangError, match="set one"):
+        list(timeline(iter([Head(200), Wait(math.inf)])))
 
 
 @given(steps, st.floats(0.1, 100))

@@ -156,9 +156,7 @@ class Anthropic:
         }
         if not is_async:
             with anthropic.Anthropic(**options) as client:
-                return [
-                    it.model_dump(warnings=False) for it in client.messages.create(**question)
-                ]
+                return [it.model_dump(warnings=False) for it in client.messages.create(**question)]
 
         async def stream() -> list[Any]:
             async with anthropic.AsyncAnthropic(**options) as client:
@@ -247,7 +245,7 @@ def test_a_miss_is_seen_even_where_the_sdk_swallows_it(
 
         httpx.get(f"{server.url}/v1/models")
         url = server.url
-    with pytest.raises(Exception) as caught, use_cassette(path, mode="none"):  # noqa: PT012
+    with pytest.raises(Exception) as caught, use_cassette(path, mode="none"):
         try:
             sdk.ask(url, is_async)
         except CassetteMissError:

@@ -55,9 +55,7 @@ class Provider:
                     await anyio.sleep(0)
                     yield chunk
 
-        return library.Response(
-            200, headers={"content-type": "text/event-stream"}, stream=Events()
-        )
+        return library.Response(200, headers={"content-type": "text/event-stream"}, stream=Events())
 
 
 @pytest.fixture
@@ -70,7 +68,9 @@ def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
 
 
-def ask(provider: Any, text: str = "hi", library: Any = httpx, url: str = URL, **headers: str) -> list[bytes]:
+def ask(
+    provider: Any, text: str = "hi", library: Any = httpx, url: str = URL, **headers: str
+) -> list[bytes]:
     with (
         library.Client(transport=library.MockTransport(provider)) as client,
         client.stream("POST", url, json={"text": text}, headers=headers) as response,
@@ -312,7 +312,7 @@ def test_a_miss_that_is_swallowed_is_raised_on_leaving(tmp_path: Path, provider:
     path = tmp_path / "a.yaml"
     with use_cassette(path):
         ask(provider)
-    with pytest.raises(CassetteMissError), use_cassette(path):  # noqa: PT012
+    with pytest.raises(CassetteMissError), use_cassette(path):
         try:
             ask(offline, "other")
         except Exception:
@@ -325,7 +325,7 @@ def test_a_miss_that_is_hidden_by_another_error_becomes_its_note(
     path = tmp_path / "a.yaml"
     with use_cassette(path):
         ask(provider)
-    with pytest.raises(LookupError) as caught, use_cassette(path):  # noqa: PT012
+    with pytest.raises(LookupError) as caught, use_cassette(path):
         try:
             ask(offline, "other")
         except Exception:
@@ -370,9 +370,7 @@ def test_identical_requests_play_in_recorded_order_and_then_miss(
         ("rewrite", ["old", "new"], ["old", "new"]),
     ],
 )
-def test_modes(
-    tmp_path: Path, mode: str, asked: list[str] | None, left: list[str] | None
-) -> None:
+def test_modes(tmp_path: Path, mode: str, asked: list[str] | None, left: list[str] | None) -> None:
     path = tmp_path / "a.yaml"
     with use_cassette(path):
         ask(Provider(), "old")
@@ -401,15 +399,14 @@ def test_modes(
 
 
 def test_without_a_file_only_playing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CassetteNotFoundError, match="a.yaml"), use_cassette(
-        tmp_path / "a.yaml", mode="none"
+    with (
+        pytest.raises(CassetteNotFoundError, match="a.yaml"),
+        use_cassette(tmp_path / "a.yaml", mode="none"),
     ):
         pass
 
 
-def test_in_ci_the_default_is_to_play_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_ci_the_default_is_to_play_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(CassetteNotFoundError), use_cassette(tmp_path / "a.yaml"):
         pass
@@ -429,7 +426,10 @@ def test_reading_past_the_end_of_a_recording_that_was_left_early_is_an_error(
     tmp_path: Path, provider: Provider
 ) -> None:
     path = tmp_path / "a.yaml"
-    with use_cassette(path) as session, httpx.Client(transport=httpx.MockTransport(provider)) as client:
+    with (
+        use_cassette(path) as session,
+        httpx.Client(transport=httpx.MockTransport(provider)) as client,
+    ):
         with client.stream("POST", URL) as response:
             next(response.iter_raw())
     with use_cassette(path), httpx.Client() as client, client.stream("POST", URL) as response:
@@ -462,7 +462,7 @@ def test_an_error_in_the_block_does_not_lose_what_was_recorded(
     tmp_path: Path, provider: Provider
 ) -> None:
     path = tmp_path / "a.yaml"
-    with pytest.raises(LookupError), use_cassette(path):  # noqa: PT012
+    with pytest.raises(LookupError), use_cassette(path):
         ask(provider)
         raise LookupError
     with use_cassette(path, mode="none"):
@@ -623,8 +623,9 @@ def test_a_fault_that_never_strikes_is_an_error(tmp_path: Path, provider: Provid
     path = tmp_path / "a.yaml"
     with use_cassette(path):
         ask(provider)
-    with pytest.raises(UnfiredRuleError, match="event=60"), use_cassette(
-        path, faults="body.fin@event=60"
+    with (
+        pytest.raises(UnfiredRuleError, match="event=60"),
+        use_cassette(path, faults="body.fin@event=60"),
     ):
         ask(offline)
 

@@ -56,7 +56,9 @@ def playing(*steps: Step) -> Always:
 
 
 def client_of(library: Any, desk: Any, inner: Any = None) -> Any:
-    return library.Client(transport=sync_transport(library, desk, inner or library.MockTransport(nobody)))
+    return library.Client(
+        transport=sync_transport(library, desk, inner or library.MockTransport(nobody))
+    )
 
 
 def async_client_of(library: Any, desk: Any, inner: Any = None) -> Any:
@@ -310,7 +312,9 @@ def test_no_coding_is_asked_for_unless_the_caller_chose_one(
 
 @libraries
 def test_a_request_that_passes_is_left_as_it_is(library: Any) -> None:
-    inner = library.MockTransport(lambda it: library.Response(200, text=it.headers["accept-encoding"]))
+    inner = library.MockTransport(
+        lambda it: library.Response(200, text=it.headers["accept-encoding"])
+    )
     with client_of(library, Always(lambda _: Pass()), inner) as client:
         text = client.get(URL).text
 
@@ -374,7 +378,10 @@ async def test_concurrent_streams_come_in_the_order_of_their_times(library: Any)
                 seen.append((path, round(clock.now(), 6)))
                 await anyio.sleep(0)
 
-    async with async_client_of(library, Always(decide)) as client, anyio.create_task_group() as tasks:
+    async with (
+        async_client_of(library, Always(decide)) as client,
+        anyio.create_task_group() as tasks,
+    ):
         for path in gaps:
             tasks.start_soon(read, path)
 

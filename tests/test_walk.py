@@ -40,7 +40,9 @@ def read(library: Any, url: str, **options: Any) -> tuple[list[bytes], Exception
         return got, None, response.is_closed
 
 
-async def aread(library: Any, url: str, **options: Any) -> tuple[list[bytes], Exception | None, bool]:
+async def aread(
+    library: Any, url: str, **options: Any
+) -> tuple[list[bytes], Exception | None, bool]:
     got: list[bytes] = []
     async with library.AsyncClient(**options) as client:
         async with client.stream("POST", url, json={"n": 20}) as response:
@@ -114,7 +116,10 @@ def test_a_failure_before_the_head_is_recorded_and_replayed(
             run(reader, library, server.url, timeout=0.2)
         errors.append(caught.value)
         url = server.url
-    with use_cassette(tmp_path / "a.yaml", mode="none"), pytest.raises(library.TransportError) as caught:
+    with (
+        use_cassette(tmp_path / "a.yaml", mode="none"),
+        pytest.raises(library.TransportError) as caught,
+    ):
         run(reader, library, url, timeout=0.2)
     errors.append(caught.value)
 
@@ -131,7 +136,10 @@ def test_a_refused_connection_is_recorded_and_replayed(
         url = server.url  # nobody listens there in a moment
     messages = []
     for mode in ("once", "none"):
-        with use_cassette(tmp_path / "a.yaml", mode=mode), pytest.raises(library.ConnectError) as caught:
+        with (
+            use_cassette(tmp_path / "a.yaml", mode=mode),
+            pytest.raises(library.ConnectError) as caught,
+        ):
             run(reader, library, url)
         messages.append(str(caught.value))
 
@@ -208,7 +216,10 @@ def test_compressed_streams_reach_the_caller_as_sent_and_the_cassette_in_clear(
         server.respond(streaming())
         url = server.url
         for mode in ("once", "none"):
-            with use_cassette(tmp_path / "a.yaml", mode=mode) as session, library.Client() as client:
+            with (
+                use_cassette(tmp_path / "a.yaml", mode=mode) as session,
+                library.Client() as client,
+            ):
                 texts.append(client.get(url).content)
     (interaction,) = session.interactions
 
@@ -253,8 +264,6 @@ def test_a_server_thread_is_answered_by_the_session_of_the_process(tmp_path: Pat
 
     assert text == b"data: hi\n\n"
     assert [it.request.url for it in session.recorded] == [f"{provider_url}/answer"]
-
-
 
 
 class TestModuleScopedFixture:

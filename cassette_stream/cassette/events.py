@@ -118,6 +118,10 @@ class Events:
         self.took_rest = False
 
     @property
+    def file(self) -> str:
+        return self._origin.file
+
+    @property
     def mark(self) -> Mark:
         """Where the latest event begins."""
         mark = self._event.start_mark
@@ -137,15 +141,12 @@ class Events:
     def open(self) -> None:
         """Pass what is before the first node."""
         self._next()
-        event = self._next()
-        if isinstance(event, yaml.DocumentStartEvent) and (event.version or event.tags):
-            raise self.error("a cassette takes no YAML directives; remove the lines that begin with %")
+        self._next()
 
     def close(self) -> None:
-        """Pass the end of the document, which must be the end of the text."""
+        """Pass the end of the document; anything that follows it is an error."""
         self._next()
-        if not isinstance(self._next(), yaml.StreamEndEvent):
-            raise self.error("a document begins with a line '---'")
+        self._next()
 
     def node(self) -> yaml.Event:
         """The event with which the next node begins, or with which a map or list ends."""
@@ -155,7 +156,9 @@ class Events:
             if self._nodes > self._limits.nodes:
                 raise self.error(f"a document holds at most {self._limits.nodes} values")
             if event.anchor is not None:
-                raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
+                raise self.error(
+                    "a cassette takes no anchors (&) and no aliases (*): quote the text"
+                )
             if getattr(event, "tag", None) is not None:
                 raise self.error("a cassette takes no tags (!): quote the text")
             if not isinstance(event, yaml.ScalarEvent):
@@ -166,29 +169,27 @@ class Events:
             self._depth -= 1
         return event
 
-    def scalar(self, name: str) -> yaml.ScalarEvent:
-        """The value of *name*, which is text of any style."""
-        event = self.node()
+    def text(self, event: yaml.Event, name: str) -> str:
+        """The text of *event*, the latest, which is the value of *name*."""
         if not isinstance(event, yaml.ScalarEvent):
             raise self.unlike(name, "text")
-        return event
-
-    def text(self, event: yaml.ScalarEvent, name: str) -> str:
-        """The text of *event*, the value of *name*."""
         value = event.value
         if not value and not event.style:
             raise self.error(f'{name!r} has no value; write "" for an empty one')
         # The parser in Python lets through what libyaml refuses.
         if not value.isascii() and _SURROGATE.search(value):
-            raise self.error(f"{name!r} holds the escape of a lone surrogate, which is no character")
+            raise self.error(
+                f"{name!r} holds the escape of a lone surrogate, which is no character"
+            )
         return value
 
     def body(self, name: str) -> bytes:
         """The text that is the value of *name*, as UTF-8: *rest* where it stands there."""
-        event = self.scalar(name)
+        event = self.node()
         # With the key at column 2, the block has the indent that whoever cut it has seen.
         if (
             self._rest is not None
+            and isinstance(event, yaml.ScalarEvent)
             and event.style == "|"
             and (self.mark.line, self.mark.column) == (self._rest_line, len("  body: "))
         ):
@@ -212,7 +213,9 @@ class Events:
                 raise self.error("a key is text, and here is " + _KINDS[type(event)])
             key = self.text(event, f"a key of {name}")
             if key == "<<" and not event.style:
-                raise self.error('a cassette takes no merge keys; write "<<" for a key of that name')
+                raise self.error(
+                    'a cassette takes no merge keys; write "<<" for a key of that name'
+                )
             if key in seen:
                 raise self.error(f"{key!r} is there twice in {name}")
             if known and key not in known:

@@ -12,7 +12,7 @@ from cassette_stream.cassette.scalars import MAX_KEY, inline, string
 
 __all__ = ("JSON", "compact", "exact_json", "write_json")
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 MAX_DEPTH = 62
 """Lists and maps within each other; the reader takes two more, for what is around them."""

@@ -1,152 +1,175 @@
 """When a live request is a recorded one, and if not, why.
 
-Each part of a request (its URL, its body ...) has a plain view: a tree of dicts, lists and
-scalars in which nothing is left that must not matter. Two parts agree if their views are
-equal as JSON values, and the words for a difference come from the same two views, so the
-verdict and its reason cannot part. Views are cut down to a digest that is kept, because
-one live request is held against all that are recorded. Placeholders of secrets are all
-equal; both requests have been redacted.
+Both have been redacted. What counts of each part is its view (`views`); a view is cut
+down to a digest, and those of recorded requests are kept, because every live request is
+held against all of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TypeAlias
-from urllib.parse import parse_qsl, urlsplit
 
 from cassette_stream.cassette.differences import clipped, differences
-from cassette_stream.cassette.json_path import Path, drop, parse_path
-from cassette_stream.cassette.json_view import Tree, canonical, tree_of
+from cassette_stream.cassette.json_path import parse_path
 from cassette_stream.cassette.model import Request
-from cassette_stream.cassette.secrets import PLACEHOLDER
+from cassette_stream.cassette.views import PARTS, Ignored, digest
 
-__all__ = ("DEFAULT_MATCH_ON", "Live", "Matcher", "Matchers", "matchers")
+__all__ = ("Live", "Matcher", "Matchers", "matchers")
 
 Matcher: TypeAlias = Callable[[Request, Request], str | None]
 """Takes the recorded and the live request; gives None, or the difference in words."""
 
-DEFAULT_MATCH_ON = ("method", "url", "body")
-
 _LINES = 18
-"""How many lines all differences have together, as long as each has two."""
-
-_HOP_HEADERS = frozenset(
-    {"accept-encoding", "connection", "content-length", "host", "transfer-encoding"}
-)
-"""What the HTTP library or the recorder writes, not the caller."""
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_BOUNDARY = re.compile(r'(?i:boundary)="?([^";]+)"?')
+"""How many lines the differences of a request have together, unless it has more parts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ignored:
-    fields: tuple[Path, ...]
-    query: frozenset[str]
-    headers: frozenset[str]
+def matchers(
+    match_on: Sequence[str | Matcher] = ("method", "url", "body"), ignore: Sequence[str] = ()
+) -> Matchers:
+    """What makes a recorded request and a live one the same.
+
+    Args:
+        match_on: The parts that must agree: method, url (the whole of it, in whatever order
+            the query is), scheme, host, port, path, query, headers, body (as a JSON value if
+            it is one, else to the byte), or functions that take the recorded and the live
+            request and give None or the difference in words.
+        ignore: What must not matter: paths into JSON bodies such as ``metadata.run_id`` and
+            ``messages[*].id``, and ``query:NAME`` and ``header:NAME``.
+
+    Raises:
+        ValueError: There is no part of that name, or that is no path.
+        TypeError: It is neither a name nor a function.
+    """
+    for part in match_on:
+        if isinstance(part, str):
+            if part not in PARTS:
+                raise ValueError(_unknown(part))
+        elif not callable(part):
+            raise TypeError(f"match_on takes names of parts and functions, not {part!r}")
+    return Matchers(tuple(match_on), _ignored(ignore))
 
 
-def _url(url: str, ignored: _Ignored) -> dict[str, Tree]:
-    try:
-        split = urlsplit(_plain(url))
-        port = split.port
-    except ValueError:
-        return {"text": url}  # no URL that anybody could send, but a hand may have edited it
-    query: dict[str, list[str]] = {}
-    for name, text in parse_qsl(split.query, keep_blank_values=True, errors="surrogateescape"):
-        if name not in ignored.query:
-            query.setdefault(name, []).append(text)
-    return {
-        "scheme": split.scheme,
-        "user": split.netloc.rpartition("@")[0],
-        "host": split.hostname or "",
-        "port": port or _DEFAULT_PORTS.get(split.scheme),
-        "path": split.path or "/",
-        "query": {name: sorted(texts) for name, texts in query.items()},
-    }
+def _unknown(name: str) -> str:
+    import difflib  # noqa: PLC0415 - costs 12 ms, and only this message needs it
+
+    near = difflib.get_close_matches(name, PARTS, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"a request has no part {name!r}{hint} (there are: {', '.join(PARTS)})"
 
 
-def _headers(items: tuple[tuple[str, tuple[str, ...]], ...], ignored: _Ignored) -> Tree:
-    names = _HOP_HEADERS | ignored.headers
-    return {
-        name: [
-            _BOUNDARY.sub("boundary", _plain(text)) if name == "content-type" else _plain(text)
-            for text in texts
-        ]
-        for name, texts in items
-        if name not in names
-    }
-
-
-def _body(source: tuple[bytes, str], ignored: _Ignored) -> Tree | bytes:
-    body, boundary = source
-    if boundary:  # httpx draws one for every multipart request
-        body = body.replace(b"--" + boundary.encode("latin-1", "replace"), b"--boundary")
-    if b"REDACTED-" in body:
-        body = PLACEHOLDER.sub(b"REDACTED", body)
-    tree = tree_of(body)
-    if not isinstance(tree, bytes):
-        for path in ignored.fields:
-            drop(tree, path)
-    return tree
-
-
-def _plain(text: str) -> str:
-    return _PLACEHOLDER_TEXT.sub("REDACTED", text) if "REDACTED-" in text else text
-
-
-_PLACEHOLDER_TEXT = re.compile(PLACEHOLDER.pattern.decode())
-
-
-def _body_source(request: Request) -> tuple[bytes, str]:
-    texts = request.headers.get("content-type", ())
-    if texts and texts[0].startswith("multipart/"):
-        found = _BOUNDARY.search(texts[0])
-        return request.body, found[1] if found else ""
-    return request.body, ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """*source* is what the part is made of; equal sources have equal views."""
-
-    source: Callable[[Request], Hashable]
-    view: Callable[..., Tree | bytes]
-
-
-def _part_of_url(name: str) -> _Part:
-    return _Part(
-        source=lambda request: request.url,
-        view=lambda url, ignored: _url(url, ignored).get(name, url),
+def _ignored(ignore: Sequence[str]) -> Ignored:
+    named: dict[str, list[str]] = {"query": [], "header": [], "": []}
+    for text in ignore:
+        if not isinstance(text, str):
+            raise TypeError(f"ignore takes paths such as 'metadata.run_id', not {text!r}")
+        place, colon, name = text.partition(":")
+        if colon and name and place in {"query", "header"}:
+            named[place].append(name)
+        else:
+            named[""].append(text)
+    return Ignored(
+        fields=tuple(map(parse_path, named[""])),
+        query=frozenset(named["query"]),
+        headers=frozenset(name.lower() for name in named["header"]),
     )
 
 
-_PARTS = {
-    "method": _Part(source=lambda request: request.method, view=lambda method, _: method),
-    "url": _Part(source=lambda request: request.url, view=_url),
-    **{name: _part_of_url(name) for name in ("scheme", "host", "port", "path", "query")},
-    "headers": _Part(source=lambda request: tuple(request.headers.items()), view=_headers),
-    "body": _Part(source=_body_source, view=_body),
-}
-
-
 class Matchers:
-    """What makes a recorded request and a live one the same; `matchers` makes one."""
+    """Which parts of two requests must agree; `matchers` makes one."""
 
-    def __init__(self, match_on: Sequence[str | Matcher], ignored: _Ignored) -> None:
-        self.match_on = tuple(match_on)
+    def __init__(self, match_on: tuple[str | Matcher, ...], ignored: Ignored) -> None:
+        self._match_on = match_on
         self._ignored = ignored
         self._digests: dict[tuple[str, Hashable], bytes] = {}
 
     def against(self, live: Request) -> Live:
-        """The *live* request, prepared once, to be held against recorded ones."""
-        return Live(live, self)
+        """The *live* request, to be held against recorded ones."""
+        return Live(live, self._match_on, self._ignored, self._digests)
 
-    def _digest(self, name: str, source: Hashable) -> bytes:
-        tree = _PARTS[name].view(source, self._ignored)
-        kind, text = (b"b", tree) if isinstance(tree, bytes) else (b"j", canonical(tree))
-        return blake2b(kind + text, digest_size=16).digest()
-"""
+
+class Live:
+    """A live request, of which each part is looked at once."""
+
+    def __init__(
+        self,
+        request: Request,
+        match_on: tuple[str | Matcher, ...],
+        ignored: Ignored,
+        digests: dict[tuple[str, Hashable], bytes],
+    ) -> None:
+        self._request = request
+        self._match_on = match_on
+        self._ignored = ignored
+        self._recorded_digests = digests
+        self._sources = {
+            name: PARTS[name].source(request) for name in match_on if isinstance(name, str)
+        }
+        self._digests: dict[str, bytes] = {}
+
+    def agrees(self, recorded: Request) -> bool:
+        """Whether all parts agree."""
+        return all(self._agrees(part, recorded) for part in self._match_on)
+
+    def differences(self, recorded: Request) -> tuple[str, ...]:
+        """In what they differ: a text of one or more lines for each part that does not agree."""
+        apart = [part for part in self._match_on if not self._agrees(part, recorded)]
+        limit = max(2, _LINES // max(1, len(apart)))
+        return tuple("\n".join(clipped(self._words(part, recorded), limit)) for part in apart)
+
+    def nearest(self, recorded: Iterable[Request]) -> tuple[int, tuple[str, ...]]:
+        """Which of the *recorded*, by number from 0, is most like it, and in what they differ.
+
+        That is the one of which the most parts agree; of several, the one that differs in
+        the fewest lines; of those, the first.
+
+        Raises:
+            ValueError: Nothing was recorded.
+        """
+        requests = list(recorded)
+        if not requests:
+            raise ValueError("nothing was recorded, so nothing is nearest")
+        agree = [sum(self._agrees(part, each) for part in self._match_on) for each in requests]
+        best = [number for number, parts in enumerate(agree) if parts == max(agree)]
+        number = best[0]
+        if len(best) > 1:
+            number = min(best, key=lambda number: self._distance(requests[number]))
+        return number, self.differences(requests[number])
+
+    def _agrees(self, part: str | Matcher, recorded: Request) -> bool:
+        if not isinstance(part, str):
+            return self._asked(part, recorded) is None
+        source = PARTS[part].source(recorded)
+        if source == self._sources[part]:
+            return True
+        key = (part, source)
+        kept = self._recorded_digests.get(key)
+        if kept is None:
+            kept = digest(PARTS[part].view(source, self._ignored))
+            self._recorded_digests[key] = kept
+        if part not in self._digests:
+            self._digests[part] = digest(PARTS[part].view(self._sources[part], self._ignored))
+        return kept == self._digests[part]
+
+    def _distance(self, recorded: Request) -> int:
+        return sum(
+            sum(1 for _ in self._words(part, recorded))
+            for part in self._match_on
+            if not self._agrees(part, recorded)
+        )
+
+    def _words(self, part: str | Matcher, recorded: Request) -> list[str]:
+        if not isinstance(part, str):
+            return (self._asked(part, recorded) or f"{part!r} does not say how").splitlines()
+        source, view = PARTS[part].source, PARTS[part].view
+        left = view(source(recorded), self._ignored)
+        right = view(self._sources[part], self._ignored)
+        return list(differences(left, right, label=part))
+
+    def _asked(self, matcher: Matcher, recorded: Request) -> str | None:
+        words = matcher(recorded, self._request)
+        if words is not None and not isinstance(words, str):
+            raise TypeError(
+                f"a matcher gives None or the difference in words; {matcher!r} gave {words!r}"
+            )
+        return words

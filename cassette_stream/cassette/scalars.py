@@ -35,7 +35,7 @@ _FORBIDDEN = re.compile(
 
 
 def forbidden(data: bytes) -> int | None:
-    """The offset of the first character of *data*, UTF-8, that must not stand in a cassette as it is.
+    """The offset in *data*, UTF-8, of the first character that cannot stand there as it is.
 
     Those are control characters but tab and LF, the line ends of YAML 1.1, the byte
     order mark and what is no character. None where there is none.

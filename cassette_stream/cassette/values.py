@@ -1,4 +1,4 @@
-"""Single values of a cassette, each read as its key wants it.
+"""Single values of a cassette, each taken as its key wants it.
 
 Under ``json:`` plain text is what JSON takes it for; anywhere else a value is what the
 key says, so ``NO`` and ``012`` are themselves.
@@ -25,20 +25,20 @@ from cassette_stream.exceptions import CassetteVersionError
 from cassette_stream.script import FailureKind
 
 __all__ = (
-    "base64",
-    "body",
-    "date",
-    "failure_kind",
-    "frames",
-    "headers",
-    "how",
-    "json",
-    "milliseconds",
-    "newline",
-    "status",
-    "text",
-    "true_or_false",
-    "version",
+    "take_base64",
+    "take_body",
+    "take_date",
+    "take_failure",
+    "take_flag",
+    "take_frames",
+    "take_headers",
+    "take_how",
+    "take_json",
+    "take_milliseconds",
+    "take_newline",
+    "take_status",
+    "take_text",
+    "take_version",
 )
 
 _STATUS = re.compile(r"[1-9]\d\d", re.ASCII)
@@ -46,50 +46,50 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _JSON_WORDS: dict[str, JSON] = {"null": None, "true": True, "false": False}
 
-_Kind = TypeVar("_Kind", bound=StrEnum)
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
-def text(events: Events, name: str) -> str:
-    return events.text(events.scalar(name), name)
+def take_text(events: Events, name: str) -> str:
+    return events.text(events.node(), name)
 
 
-def version(events: Events, name: str) -> int:
-    value = text(events, name)
+def take_version(events: Events, name: str) -> int:
+    text = take_text(events, name)
     if text != str(FORMAT_VERSION):
         raise events.error(
             f"this is a cassette of version {text}, and this package reads version "
-            f"{FORMAT_VERSION}; install the one that wrote it, or record it anew",
+            f"{FORMAT_VERSION}: install the one that wrote it, or record it anew",
             kind=CassetteVersionError,
         )
     return FORMAT_VERSION
 
 
-def true_or_false(events: Events, name: str) -> bool:
-    value = text(events, name)
+def take_flag(events: Events, name: str) -> bool:
+    text = take_text(events, name)
     if text not in ("true", "false"):
         raise events.error(f"{name!r} is true or false, not {text!r}")
     return text == "true"
 
 
-def date(events: Events, name: str) -> datetime:
-    value = text(events, name)
+def take_date(events: Events, name: str) -> datetime:
+    text = take_text(events, name)
     try:
-        if not _DATE.fullmatch(text):
-            raise ValueError
-        return datetime.fromisoformat(text)
+        # Not every date of ISO 8601 is written as ours are.
+        return datetime.fromisoformat(text if _DATE.fullmatch(text) else "")
     except ValueError:
-        raise events.error(f"{text!r} is no date like 2026-11-23T09:30:12.401Z") from None
+        raise events.error(f"{name!r} is {text!r}, not like 2026-11-23T09:30:12.401Z") from None
 
 
-def status(events: Events, name: str) -> int:
-    value = text(events, name)
+def take_status(events: Events, name: str) -> int:
+    text = take_text(events, name)
     if not _STATUS.fullmatch(text):
-        raise events.error(f"{text!r} is no status from 100 to 999")
+        raise events.error(f"{name!r} is {text!r}, not a number from 100 to 999")
     return int(text)
 
 
-def milliseconds(events: Events, name: str) -> int:
-    value = text(events, name)
+def take_milliseconds(events: Events, name: str) -> int:
+    """The number in microseconds."""
+    text = take_text(events, name)
     try:
         return microseconds(text)
     except ValueError:
@@ -98,29 +98,32 @@ def milliseconds(events: Events, name: str) -> int:
         ) from None
 
 
-def frames(events: Events, name: str) -> tuple[array[int], array[int]]:
-    value = text(events, name)
+def take_frames(events: Events, name: str) -> tuple[array[int], array[int]]:
+    text = take_text(events, name)
     try:
         return read_frames(text)
     except ValueError as error:
         raise events.error(str(error)) from None
 
 
-def _word(events: Events, text: str, name: str, kind: type[_Kind]) -> _Kind:
-    if text not in kind:
-        raise events.error(f"{name!r} is {text!r}; {nearest(text, list(kind))}")
-    return kind(text)
+def _take_word(events: Events, name: str, words: type[_Word]) -> _Word:
+    text = take_text(events, name)
+    try:
+        return words(text)
+    except ValueError:
+        known = nearest(text, list(words))
+        raise events.error(f"{name!r} is {text!r}; {known}") from None
 
 
-def how(events: Events, name: str) -> How:
-    return _word(events, text(events, name), name, How)
+def take_how(events: Events, name: str) -> How:
+    return _take_word(events, name, How)
 
 
-def failure_kind(events: Events, name: str) -> FailureKind:
-    return _word(events, text(events, name), name, FailureKind)
+def take_failure(events: Events, name: str) -> FailureKind:
+    return _take_word(events, name, FailureKind)
 
 
-def headers(events: Events, name: str) -> Headers:
+def take_headers(events: Events, name: str) -> Headers:
     headers = {}
     for key in events.keys(name):
         if key != key.lower():
@@ -130,8 +133,6 @@ def headers(events: Events, name: str) -> Headers:
 
 
 def _header_value(events: Events, event: yaml.Event, name: str) -> str:
-    if not isinstance(event, yaml.ScalarEvent):
-        raise events.unlike(name, "text")
     value = events.text(event, name)
     try:
         value.encode("latin-1")
@@ -140,22 +141,24 @@ def _header_value(events: Events, event: yaml.Event, name: str) -> str:
     return value
 
 
-def json(events: Events, name: str) -> bytes:
-    value = _json_value(events, events.node(), name)
-    return compact(value)
+def take_json(events: Events, name: str) -> bytes:
+    """The value as JSON without blanks."""
+    return compact(_json_value(events, events.node(), name))
 
 
 def _json_value(events: Events, event: yaml.Event, name: str) -> JSON:
     # As deep as `Events` allows, and no deeper.
     match event:
-        case yaml.ScalarEvent():
-            text = events.text(event, name)
-            return text if event.style else _json_plain(events, text)
-        case yaml.SequenceStartEvent():
-            return [_json_value(events, item, name) for item in events.items(name, event)]
-        case _:
+        case yaml.MappingStartEvent():
             keys = events.keys(name, start=event)
             return {key: _json_value(events, events.node(), key) for key in keys}
+        case yaml.SequenceStartEvent():
+            return [_json_value(events, item, name) for item in events.items(name, event)]
+        case yaml.ScalarEvent(style=style):
+            text = events.text(event, name)
+            return text if style else _json_plain(events, text)
+        case _:
+            raise events.unlike(name, "a value")
 
 
 def _json_plain(events: Events, text: str) -> JSON:
@@ -167,41 +170,39 @@ def _json_plain(events: Events, text: str) -> JSON:
     try:
         value = float(text) if number[1] or number[2] else int(text)
     except ValueError:
+        # Python reads no integers of more than 4,300 digits.
         value = math.inf
     if math.isinf(value):
         raise events.error(f"{text[:40]!r} is a number beyond what Python reads; quote it")
     return value
 
 
-def body(events: Events, name: str) -> bytes:
+def take_body(events: Events, name: str) -> bytes:
     return events.body(name)
 
 
-def base64(events: Events, name: str) -> bytes:
+def take_base64(events: Events, name: str) -> bytes:
+    """The bytes of one text, or of a list of texts one after the other."""
     event = events.node()
-    if isinstance(event, yaml.ScalarEvent):
+    if not isinstance(event, yaml.SequenceStartEvent):
         return _decoded(events, event, name)
     return b"".join([_decoded(events, item, name) for item in events.items(name, event)])
 
 
 def _decoded(events: Events, event: yaml.Event, name: str) -> bytes:
-    if not isinstance(event, yaml.ScalarEvent):
-        raise events.unlike(name, "text")
-    text = "".join(events.text(event, name).split())
+    letters = "".join(events.text(event, name).split())
     try:
-        data = a2b_base64(text.encode(), strict_mode=True)
-    except binascii.Error as error:
+        data = a2b_base64(letters, strict_mode=True)
+    except (binascii.Error, ValueError) as error:
         raise events.error(f"{name!r} is not base64: {str(error).lower()}") from None
     # What is left over in the last letter would be lost without a word.
-    if b2a_base64(data, newline=False) != text.encode():
-        raise events.error(f"{name!r} is not base64: the last letter holds bits of no byte")
+    if b2a_base64(data, newline=False) != letters.encode():
+        raise events.error(f"{name!r} is not base64: bits are left over at its end")
     return data
 
 
-def newline(events: Events, name: str) -> str:
-    value = text(events, name)
+def take_newline(events: Events, name: str) -> str:
+    text = take_text(events, name)
     if text != "crlf":
-        raise events.error(f"{name!r} is {text!r}; known is crlf")
+        raise events.error(f"{name!r} is {text!r}, and only crlf is known")
     return text
-
-

@@ -21,7 +21,7 @@ from cassette_stream.cassette.model import (
     Request,
     Response,
 )
-from cassette_stream.cassette.scalars import block, escaped, flow, forbidden, inline, quoted
+from cassette_stream.cassette.scalars import block, flow, forbidden, inline, quoted
 from cassette_stream.exceptions import CassetteError
 
 __all__ = ("dump_header", "dump_interaction", "dumps")
@@ -38,7 +38,9 @@ def dumps(cassette: Cassette) -> bytes:
         ValueError: *cassette* is of a version that this package does not write.
     """
     if cassette.version != FORMAT_VERSION:
-        raise ValueError(f"cassettes of version {FORMAT_VERSION} are written, not {cassette.version}")
+        raise ValueError(
+            f"cassettes of version {FORMAT_VERSION} are written, not {cassette.version}"
+        )
     documents = map(dump_interaction, cassette.interactions)
     return b"".join([dump_header(cassette.recorded_with), *documents])
 

@@ -49,7 +49,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Start with [bold]cassette-stream demo[/bold]: ten seconds, no network, no key.")
+@app.callback(
+    epilog="Start with [bold]cassette-stream demo[/bold]: ten seconds, no network, no key."
+)
 def _cassette_stream(
     *,
     version: Annotated[  # noqa: ARG001 - its callback prints it

@@ -86,6 +86,10 @@ class Outcome:
     text: str
     error: Exception | None
 
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
 
 def ask(provider: Provider, base_url: str, *, read_timeout: float = 5.0) -> Outcome:
     """Ask *provider* at *base_url*, and read its stream to the end, good or bad."""

@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cassette_stream._version import __version__
 from cassette_stream.cli.caller import PROVIDERS, Outcome, Provider, ask
-from cassette_stream.cli.lanes import Lanes
-from cassette_stream.cli.terminal import console, count, duration, size
+from cassette_stream.cli.terminal import console, count, duration, glyphs_of, size
+from cassette_stream.cli.timeline import bar, legend
 from cassette_stream.clock import RealClock
-from cassette_stream.faults import catalogue
 from cassette_stream.server import LoopbackServer
 from cassette_stream.session import use_cassette
 
@@ -28,7 +29,7 @@ __all__ = ("run",)
 
 _FAULTS = ("body.fin@event=9", "body.stall@event=12", "json.cut@event=6")
 """One for each provider."""
-_READ_TIMEOUT = 0.3
+_WIDEST = 110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +49,15 @@ def run(keep: Path | None) -> bool:
         CassetteError: The cassettes could not be written to *keep*.
     """
     out, watch = console(), RealClock()
-    lanes = Lanes(out)
     start = watch.now()
-    lanes.title(f"cassette-stream {__version__}", "LLM streams recorded, replayed, broken")
+    _title(out, f"cassette-stream {__version__}", "LLM streams recorded, replayed and broken")
     with _folder(keep) as folder:
-        recordings = _record(folder, out, lanes)
-        good = _replay(recordings, out, lanes)
-        good = _break(recordings, out, lanes) and good
-    lanes.close(f"All of this was measured in this run, in {duration((watch.now() - start) * 1000)}.")
+        recordings = _record(folder, out)
+        good = _replay(recordings, out)
+        good = _break(recordings, out) and good
+    taken = duration((watch.now() - start) * 1000)
+    out.print(legend(glyphs_of(out)))
+    _title(out, "Next", f"all of this was measured in this run, in {taken}")
     _say_what_next(keep, out)
     return good
 
@@ -69,58 +71,125 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _record(folder: Path, out: Console, lanes: Lanes) -> list[_Recording]:
-    lanes.title("1  Record", "a server on this machine, asked through plain httpx")
+def _record(folder: Path, out: Console) -> list[_Recording]:
+    _title(out, "1  Record", "a server on this machine answers as they do")
     recordings = []
     with LoopbackServer(gap=0.02, first_gap=0.15) as server:
         for provider in PROVIDERS:
             path = folder / f"{provider.name.lower()}.yaml"
             with out.status(f"recording {provider.name}"), use_cassette(path, mode="rewrite"):
                 live = ask(provider, server.url)
-            said = f"{count(live.events, 'event')}, {size(live.bytes)}"
-            lanes.lane(provider.name, live.course, said)
             recordings.append(
                 _Recording(provider=provider, path=path, base_url=server.url, live=live)
             )
-    lanes.note(f'Each caller reads "{recordings[0].live.text}"')
+    outcomes = [it.live for it in recordings]
+    _lanes(out, outcomes, [f"{count(it.events, 'event')}, {size(len(it.body))}" for it in outcomes])
+    _say(out, "text", f'"{outcomes[0].text}"')
     return recordings
 
 
-def _replay(recordings: Sequence[_Recording], out: Console, lanes: Lanes) -> bool:
+def _replay(recordings: Sequence[_Recording], out: Console) -> bool:
     refused = ask(recordings[0].provider, recordings[0].base_url).error
-    lanes.title("2  Replay", f"the server is gone: {_class_of(refused)}")
-    good, times = refused is not None, []
-    for recording in recordings:
-        played = _play(recording, out, pace="recorded")
-        lanes.lane(recording.provider.name, played.course, _compared(recording.live, played))
-        at_once = _play(recording, out, pace="instant")
-        good = good and recording.live.chunks == played.chunks == at_once.chunks
-        times.append(duration(at_once.course.end_ms))
-    lanes.note(
-        f"On the virtual clock, as in a test, the same takes {', '.join(times[:-1])} "
-        f"and {times[-1]}"
+    _title(out, "2  Replay", f"the server is gone ({refused})")
+    played = [_play(it, out, pace="recorded") for it in recordings]
+    _lanes(
+        out,
+        played,
+        [_compared(it.live, outcome) for it, outcome in zip(recordings, played, strict=True)],
     )
-    return good
+    at_once = [_play(it, out, pace="instant") for it in recordings]
+    _say(out, "at once", f"{_times(at_once)} on the virtual clock")
+    lived = [it.live.chunks for it in recordings]
+    return (
+        refused is not None
+        and lived == [it.chunks for it in played]
+        and lived == [it.chunks for it in at_once]
+    )
 
 
 def _compared(live: Outcome, played: Outcome) -> str:
     if live.chunks == played.chunks:
         return "same bytes and chunks"
-    return "THE CHUNKS DIFFER" if b"".join(live.chunks) == b"".join(played.chunks) else "THE BYTES DIFFER"
+    return "OTHER CHUNKS" if live.body == played.body else "OTHER BYTES"
 
 
-def _break(recordings: Sequence[_Recording], out: Console, lanes: Lanes) -> bool:
-    lanes.title("3  Break", "the same recordings, with one fault each")
-    good = True
-    for recording, spec in zip(recordings, _FAULTS, strict=True):
-        hurt = _play(
-            recording, out, pace="recorded", faults=(spec,), read_timeout=_READ_TIMEOUT
+def _break(recordings: Sequence[_Recording], out: Console) -> bool:
+    _title(out, "3  Break", "the same recordings, with one fault each")
+    faulty = list(zip(recordings, _FAULTS, strict=True))
+    hurt = [_play(it, out, pace="recorded", fault=fault, read=0.3) for it, fault in faulty]
+    _lanes(out, hurt, _FAULTS)
+    for it, outcome in zip(recordings, hurt, strict=True):
+        _say(
+            out, it.provider.name, f'{outcome.events} of {it.live.events} events, "{outcome.text}"'
         )
-        good = good and hurt.error is not None
-        fault, _, place = spec.partition("@")
-        lanes.lane(recording.provider.name, hurt.course, spec)
-        lanes.note(catalogue()[fault].description)
-        lanes.note(f'got     {hurt.events} of {recording.live.events} events: "{hurt.text}"')
-        lanes.note(f"raised  {_class_of(hurt.error)}: {hurt.error}")
-        lanes.gap()
-    ...
+        _say(out, "", _told(outcome.error))
+    at_once = [_play(it, out, pace="instant", fault=fault, read=600) for it, fault in faulty]
+    _say(out, "at once", f"{_times(at_once)} with a read timeout of 600 s")
+    return all(outcome.error is not None for outcome in hurt) and (
+        [(it.chunks, _told(it.error)) for it in hurt]
+        == [(it.chunks, _told(it.error)) for it in at_once]
+    )
+
+
+def _times(outcomes: Sequence[Outcome]) -> str:
+    return "the same in " + ", ".join(duration(it.course.end_ms) for it in outcomes)
+
+
+def _play(
+    it: _Recording,
+    out: Console,
+    *,
+    pace: Literal["recorded", "instant"],
+    fault: str = "",
+    read: float = 5,
+) -> Outcome:
+    faults = (fault,) if fault else ()
+    with (
+        out.status(f"replaying {it.provider.name}"),
+        use_cassette(it.path, mode="none", pace=pace, faults=faults),
+    ):
+        return ask(it.provider, it.base_url, read_timeout=read)
+
+
+def _told(error: Exception | None) -> str:
+    if error is None:
+        return "NOTHING"
+    return f"{type(error).__module__}.{type(error).__qualname__}: {error}"
+
+
+def _title(out: Console, title: str, text: str) -> None:
+    out.print()
+    out.print(Text.assemble((title, "bold"), "  ", (text, "dim")))
+
+
+def _lanes(out: Console, outcomes: Sequence[Outcome], said: Sequence[str]) -> None:
+    """A timeline for each outcome, all at one scale, with a word beside each."""
+    width = max(20, min(out.width, _WIDEST) - 14 - 24)
+    span_ms = max(it.course.end_ms for it in outcomes)
+    for provider, outcome, words in zip(PROVIDERS, outcomes, said, strict=True):
+        line = Text(f"   {provider.name:<11}")
+        line.append_text(bar(outcome.course, width=width, span_ms=span_ms, glyphs=glyphs_of(out)))
+        line.pad_right(14 + width - line.cell_len)
+        out.print(line.append(f"  {words}"))
+    out.print(Text(f"{'0':>15}{duration(span_ms).rjust(width - 1)}", "dim"))
+
+
+def _say(out: Console, name: str, text: str) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row(Text(f"   {name:<9}", "dim"), Text(text))
+    out.print(table)
+
+
+def _say_what_next(keep: Path | None, out: Console) -> None:
+    folder = keep or "cassettes"
+    keeping = (
+        f"cassette-stream demo --keep {folder}"
+        if keep is None
+        else f"cassette-stream lint {folder}"
+    )
+    for command in (
+        keeping,
+        f"cassette-stream inspect {folder}/openai.yaml",
+        f"cassette-stream play {folder}/openai.yaml --fault {_FAULTS[0]}",
+    ):
+        out.print(f"   {command}", soft_wrap=True)

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 
 from cassette_stream.cassette import CassetteReader
-from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
+from cassette_stream.cassette.model import (
+    FORMAT_VERSION,
+    Ending,
+    How,
+    Interaction,
+    Request,
+    Response,
+)
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import SSEDecoder
 
@@ -117,8 +124,8 @@ def cassette_figures(data: bytes, *, file: str) -> CassetteFigures:
     return CassetteFigures(
         file=file,
         bytes=len(data),
-        version=reader.header.version,
-        recorded_with=reader.header.recorded_with,
+        version=FORMAT_VERSION,  # the reader reads no other
+        recorded_with=reader.recorded_with,
         interactions=tuple(
             interaction_figures(interaction, number=number)
             for number, interaction in enumerate(reader, 1)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from rich.text import Text
 
@@ -43,7 +45,7 @@ class Glyphs:
     left: str
 
 
-UNICODE = Glyphs(waiting="┄", open="─", crowds=("╿", "┃", "█"), complete="●", failure="✕", left="○")
+UNICODE = Glyphs(waiting="┄", open="─", crowds=("│", "┃", "█"), complete="●", failure="✕", left="○")
 ASCII = Glyphs(waiting=".", open="-", crowds=("|", "H", "#"), complete="]", failure="x", left="o")
 
 
@@ -60,12 +62,15 @@ def bar(course: Course, *, width: int, span_ms: float, glyphs: Glyphs) -> Text:
     end = column(course.end_ms)
     head = end + 1 if course.head_ms is None else column(course.head_ms)
     crowds = Counter(map(column, course.frames_ms))
+    cells = [
+        (glyphs.crowds[0 if crowd == 1 else 1 if crowd < 5 else 2], "cyan")
+        if (crowd := crowds[place])
+        else (glyphs.waiting if place < head else glyphs.open, "dim")
+        for place in range(end + 1)
+    ]
     line = Text()
-    for place in range(end + 1):
-        if crowd := crowds[place]:
-            line.append(glyphs.crowds[0 if crowd == 1 else 1 if crowd < 5 else 2], "cyan")
-        else:
-            line.append(glyphs.waiting if place < head else glyphs.open, "dim")
+    for style, run in groupby(cells, key=itemgetter(1)):
+        line.append("".join(glyph for glyph, _ in run), style)
     return line.append(*_end(course.how, glyphs))
 
 
@@ -80,20 +85,19 @@ def _end(how: How, glyphs: Glyphs) -> tuple[str, str]:
 
 
 def legend(glyphs: Glyphs) -> Text:
-    """What the marks mean, in 78 columns."""
+    """What the marks mean, in 70 columns."""
     one, few, many = glyphs.crowds
-    return Text.assemble(
-        (f"{glyphs.waiting}{glyphs.waiting} no head yet  ", "dim"),
-        (one, "cyan"),
-        (" a frame  ", "dim"),
-        (few, "cyan"),
-        (" 2 to 4  ", "dim"),
-        (many, "cyan"),
-        (" more  ", "dim"),
-        (glyphs.complete, "bold green"),
-        (" complete  ", "dim"),
-        (glyphs.failure, "bold red"),
-        (" failed  ", "dim"),
-        (glyphs.left, "bold yellow"),
-        (" the caller left", "dim"),
+    meanings = (
+        (glyphs.waiting * 2, "dim", "waiting"),
+        (one, "cyan", "a frame"),
+        (few, "cyan", "2 to 4"),
+        (many, "cyan", "more"),
+        (glyphs.complete, "bold green", "end"),
+        (glyphs.failure, "bold red", "failure"),
+        (glyphs.left, "bold yellow", "caller left"),
     )
+    line = Text()
+    for mark, style, meaning in meanings:
+        line.append(mark, style).append(f" {meaning}  ", "dim")
+    line.rstrip()
+    return line

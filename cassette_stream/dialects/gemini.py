@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from cassette_stream.chunks import ChatCompletionMessageToolCall, Choices, ModelResponse, Usage
 from cassette_stream.dialects.encoding import Cut, Pieces, as_cut, json_object, weave, words
@@ -36,6 +37,9 @@ _ERRORS = {
     504: "DEADLINE_EXCEEDED",
 }
 
+_Frame: TypeAlias = tuple[dict[str, object], int]
+"""A candidate, and how many tokens of its answer it brings."""
+
 
 def encode(
     completion: ModelResponse, *, pieces: Pieces = words, interleave: bool = False
@@ -59,10 +63,12 @@ def encode(
     return _events(completion, list(weave(streams, interleave=interleave)))
 
 
-def _events(completion: ModelResponse, candidates: list[dict[str, object]]) -> Iterator[bytes]:
-    for number, candidate in enumerate(candidates, 1):
-        last = number == len(candidates)
-        yield _event(_response(completion, [candidate], None if last else number))
+def _events(completion: ModelResponse, frames: list[_Frame]) -> Iterator[bytes]:
+    spoken = 0
+    for number, (candidate, tokens) in enumerate(frames, 1):
+        spoken += tokens
+        last = number == len(frames)
+        yield _event(_response(completion, [candidate], None if last else spoken))
 
 
 def _event(value: object) -> bytes:
@@ -71,15 +77,13 @@ def _event(value: object) -> bytes:
     return encode_event(text).replace(b"\n", b"\r\n")
 
 
-def _frames(
-    choice: Choices, calls: list[dict[str, object]], cut: Cut
-) -> Iterator[dict[str, object]]:
+def _frames(choice: Choices, calls: list[dict[str, object]], cut: Cut) -> Iterator[_Frame]:
     for part in _texts(choice, cut):
-        yield _candidate(choice, [part])
+        yield _candidate(choice, [part]), 0 if "thought" in part else 1
     if calls:
-        yield _candidate(choice, calls)
+        yield _candidate(choice, calls), len(calls)
     if choice.finish_reason is not None or choice.message.refusal:
-        yield _candidate(choice, [{"text": ""}]) | _finish(choice)
+        yield _candidate(choice, [{"text": ""}]) | _finish(choice), 0
 
 
 def _texts(choice: Choices, cut: Cut) -> Iterator[dict[str, object]]:
@@ -140,7 +144,7 @@ def _response(
 
 
 def _usage(usage: Usage, sent: int | None) -> dict[str, object]:
-    """The usage after *sent* frames, one token a frame, or at the end (None)."""
+    """The usage after *sent* parts of the answer, a token each, or at the end (None)."""
     details = usage.completion_tokens_details
     thoughts = (details and details.reasoning_tokens) or 0
     answer = usage.completion_tokens - thoughts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -70,8 +71,8 @@ def _events(
     head["system_fingerprint"] = completion.system_fingerprint
     # Every chunk but the last says that the usage is still to come.
     tail: dict[str, object] = {"usage": None} if include_usage else {}
-    choices = (_choice_deltas(choice, cut, interleave) for choice in completion.choices)
-    for choice in weave(choices, interleave=interleave):
+    streams = (_choice_deltas(choice, cut, interleave) for choice in completion.choices)
+    for choice in chain(weave(streams, interleave=interleave), _finishes(completion)):
         yield _event(head | {"choices": [choice]} | tail)
     if include_usage and completion.usage is not None:
         yield _event(head | {"choices": [], "usage": _usage(completion.usage)})
@@ -85,8 +86,13 @@ def _event(value: object) -> bytes:
 def _choice_deltas(choice: Choices, cut: Cut, interleave: bool) -> Iterator[dict[str, object]]:
     for delta in _deltas(choice.message, cut, interleave):
         yield _choice(choice.index, delta, None)
-    if choice.finish_reason is not None:
-        yield _choice(choice.index, {}, choice.finish_reason)
+
+
+def _finishes(completion: ModelResponse) -> Iterator[dict[str, object]]:
+    # The provider finishes its choices together, after the last delta of all.
+    for choice in completion.choices:
+        if choice.finish_reason is not None:
+            yield _choice(choice.index, {}, choice.finish_reason)
 
 
 def _choice(index: int, delta: object, finish_reason: str | None) -> dict[str, object]:
@@ -94,13 +100,26 @@ def _choice(index: int, delta: object, finish_reason: str | None) -> dict[str, o
 
 
 def _deltas(message: Message, cut: Cut, interleave: bool) -> Iterator[dict[str, object]]:
-    silent = message.content is None and message.tool_calls
-    yield {"role": message.role, "content": None if silent else "", "refusal": None}
-    for field in ("reasoning_content", "refusal", "content"):
-        for piece in cut(getattr(message, field) or ""):
-            yield {field: piece}
-    calls = (_call_deltas(*call, cut) for call in enumerate(message.tool_calls or ()))
+    calls = [_call_deltas(*call, cut) for call in enumerate(message.tool_calls or ())]
+    texts = [
+        {field: piece}
+        for field in ("reasoning_content", "refusal", "content")
+        for piece in cut(getattr(message, field) or "")
+    ]
+    yield _opening(message.role, calls, silent=not texts)
+    yield from texts
     yield from weave(calls, interleave=interleave)
+
+
+def _opening(
+    role: str, calls: list[Iterator[dict[str, object]]], *, silent: bool
+) -> dict[str, object]:
+    """The first delta. Without a text a single call begins in it, and several after it."""
+    if not (silent and calls):
+        return {"role": role, "content": "", "refusal": None}
+    if len(calls) > 1:
+        return {"role": role, "content": None}
+    return {"role": role, "content": None} | next(calls[0]) | {"refusal": None}
 
 
 def _call_deltas(

@@ -31,7 +31,7 @@ def parse(spec: str) -> Fault:
         UnknownFaultError: There is no such fault, or it takes no such parameter.
         PlanError: The text has another form, or a value is out of range.
     """
-    name, _, rest = spec.strip().partition("@")
+    name, _, rest = (part.strip() for part in spec.partition("@"))
     info = catalogue().get(name)
     if info is None:
         raise UnknownFaultError(f"no fault {name!r}; {_nearest(name, catalogue())}")

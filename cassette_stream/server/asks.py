@@ -202,9 +202,41 @@ class _GeminiRequest(msgspec.Struct, rename="camel"):
     generation_config: _GenerationConfig = msgspec.field(default_factory=_GenerationConfig)
 
 
+_GEMINI_STRUCTS = (
+    _GeminiPart,
+    _GeminiTool,
+    _Declaration,
+    _CallingConfig,
+    _ToolConfig,
+    _ThinkingConfig,
+    _GenerationConfig,
+    _GeminiRequest,
+)
+_CAMEL = {
+    field.name: field.encode_name
+    for struct in _GEMINI_STRUCTS
+    for field in msgspec.structs.fields(struct)
+}
+_OPAQUE = frozenset({"parameters", "parametersJsonSchema", "response"})
+
+
+def _camel(value: object) -> object:
+    """*value* with its snake_case fields in camelCase: the API takes both, its SDK mixes them."""
+    match value:
+        case dict():
+            fields = {_CAMEL.get(name, name): item for name, item in value.items()}
+            return {
+                name: item if name in _OPAQUE else _camel(item) for name, item in fields.items()
+            }
+        case list():
+            return [_camel(item) for item in value]
+        case _:
+            return value
+
+
 def read_gemini(body: bytes, *, model: str, stream: bool) -> Asked:
     """The request in *body* to generate content; its path named *model* and whether to *stream*."""
-    asked = msgspec.json.decode(body, type=_GeminiRequest)
+    asked = msgspec.convert(_camel(msgspec.json.decode(body)), _GeminiRequest)
     config = asked.generation_config
     calling = (asked.tool_config and asked.tool_config.function_calling_config) or _CallingConfig()
     declared = [tool for group in asked.tools or () for tool in group.function_declarations]
@@ -236,7 +268,9 @@ def _gemini_text(content: _Content) -> str:
 
 def _result(part: _GeminiPart) -> str:
     response = part.function_response and part.function_response.response
-    return json.dumps(response, ensure_ascii=False)
+    # The SDK wraps what a function returned; the wrapping is no part of the finding.
+    found = response["result"] if isinstance(response, dict) and "result" in response else response
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def _tools(functions: Iterable[_Function]) -> tuple[Tool, ...]:

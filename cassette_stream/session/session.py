@@ -134,13 +134,17 @@ class Session:
             inner: What sends the requests that are recorded; by default the transport
                 that the client would have without us.
         """
-        return self._made("httpx", "HTTPTransport", sync_transport, inner)
+        made: httpx.BaseTransport = self._made("httpx", "HTTPTransport", sync_transport, inner)
+        return made
 
     def async_transport(
         self, inner: httpx.AsyncBaseTransport | None = None
     ) -> httpx.AsyncBaseTransport:
         """The same for an `httpx.AsyncClient`."""
-        return self._made("httpx", "AsyncHTTPTransport", async_transport, inner)
+        made: httpx.AsyncBaseTransport = self._made(
+            "httpx", "AsyncHTTPTransport", async_transport, inner
+        )
+        return made
 
     def httpx2_transport(self, inner: Any = None) -> Any:
         """The same for an `httpx2.Client`, with an httpx2 transport inside."""
@@ -239,6 +243,12 @@ class Session:
         with self._lock:
             return self._play(live) or self._record(request) or self._miss(live)
 
+    def refusal(self, host: str, port: int, stack: str) -> str | None:
+        """Why a connection to *host* may not leave while this session is open, if it may not."""
+        if not self._options.guard or self._options.ignores(host):
+            return None
+        return guard.policy(host, port, stack)
+
     def _play(self, live: Request) -> Play | None:
         if self._replayer is None or self._reader is None:
             return None
@@ -248,7 +258,7 @@ class Session:
         return Play(self._script(self._reader.interaction(number)), self._clock)
 
     def _script(self, interaction: Interaction) -> Script:
-        script = script_of(interaction)
+        script: Script = script_of(interaction)
         for number, fault in enumerate(self._options.faults):
             script = watch(fault, script, partial(self._struck.add, number))
         pace = self._options.pace
@@ -286,6 +296,12 @@ class Session:
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
         self._misses.append(miss)
         raise miss
+
+
+def _refusal(host: str, port: int, stack: str) -> str | None:
+    """Why a connection that no session sees may not leave; None if it may."""
+    session = current.find()
+    return None if session is None else session.refusal(host, port, stack)
 
 
 class _OnDemand:

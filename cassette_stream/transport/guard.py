@@ -164,7 +164,12 @@ def _check_connection(sock: socket.socket, address: object) -> None:
     if sock.family in {socket.AF_INET, socket.AF_INET6} and sock.type != socket.SOCK_DGRAM:
         match address:
             case (host, port, *_):
-                _check(host, port)
+                try:
+                    _check(host, port)
+                except UnguardedConnectionError:
+                    # Of those who would connect many close it only after an OSError.
+                    sock.close()
+                    raise
 
 
 def _text(host: object) -> str:

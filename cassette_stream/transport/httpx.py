@@ -7,7 +7,6 @@ is decided below; the synchronous and the asynchronous shell differ in the wait 
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,10 +14,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol, TypeAlias, assert_never
 
 from cassette_stream.cassette.model import How, Interaction, Request
-from cassette_stream.clock import Clock
-from cassette_stream.exceptions import HangError
+from cassette_stream.clock import Clock, VirtualClock
 from cassette_stream.recorder import Recorder, headers_of
-from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait, limit_silence
+from cassette_stream.replayer import Faithful
+from cassette_stream.script import Emit, Fail, Head, Script, timeline
 from cassette_stream.transport import guard
 from cassette_stream.transport.errors import failure_of, library_of, raised_by
 
@@ -99,30 +98,40 @@ class _Performance:
     """A script on its way to one caller: all but the waiting."""
 
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
-        timeout = request.extensions.get("timeout", {}).get("read")
-        self.script = limit_silence(play.script, timeout)
         self.clock = play.clock
+        self._script = play.script
+        self._read = request.extensions.get("timeout", {}).get("read")
         self._library = library_of(request)
         self._is_async = is_async
-        self._moment = self.clock.now()
+        self._start = self.clock.now()
         self._playing = True
         self.clock.join()
+        # What comes has its moment on the stream's own time line. A consumer that is
+        # late finds bytes that are already there, as on a socket.
+        self.things = timeline(self._script, start=self._start, read=self._read)
 
-    def moment_after(self, wait: Wait) -> float:
-        if math.isinf(wait.seconds):
-            raise HangError(
-                "the stream is silent for ever, and the request has no read timeout: "
-                "set one, or a deadline of your own"
-            )
-        # Waits follow each other on the stream's own time line. A consumer that is late
-        # finds bytes that are already there, as on a socket.
-        self._moment += wait.seconds
-        return self._moment
+    def first(self) -> tuple[float, Head | Fail]:
+        moment, thing = next(self.things, (0.0, None))
+        if isinstance(thing, Head | Fail):
+            self._start = moment
+            return moment, thing
+        raise TypeError(f"a script begins with a head or fails before it, this one has {thing}")
 
-    def error(self, step: Head | Fail) -> Exception:
-        if isinstance(step, Head):
-            return TypeError(f"a script has one head, this one has another within the body: {step}")
-        return raised_by(step, self._library, is_async=self._is_async)
+    def shortcut(self) -> Iterator[bytes]:
+        """The chunks that can be had without asking the time; what is left is in `things`."""
+        if not (isinstance(self._script, Faithful) and isinstance(self.clock, VirtualClock)):
+            return iter(())
+        found = self._script.shortcut(self._read)
+        if found is None:
+            return iter(())
+        chunks, seconds = found
+        self.things = timeline(self._script.ending(), start=self._start + seconds, read=self._read)
+        return chunks
+
+    def error(self, thing: Head | Fail) -> Exception:
+        if isinstance(thing, Head):
+            return TypeError(f"a script has one head, this one has another in the body: {thing}")
+        return raised_by(thing, self._library, is_async=self._is_async)
 
     def response(self, head: Head, stream: object) -> Any:
         extensions = {"http_version": head.http_version.encode("ascii")}
@@ -130,7 +139,9 @@ class _Performance:
             extensions["reason_phrase"] = head.reason.encode("latin-1")
         return self._library.Response(
             head.status,
-            headers=[(name.encode("latin-1"), text.encode("latin-1")) for name, text in head.headers],
+            headers=[
+                (name.encode("latin-1"), text.encode("latin-1")) for name, text in head.headers
+            ],
             stream=stream,
             extensions=extensions,
         )
@@ -141,17 +152,11 @@ class _Performance:
             self.clock.leave()
 
 
-def _until_head(step: Step | None) -> Head | Wait | Fail:
-    if step is None or isinstance(step, Emit):
-        raise TypeError(f"a script begins with a head or fails before it, this one has {step}")
-    return step
-
-
 @cache
-def _streams(library: ModuleType) -> SimpleNamespace:
+def _streams(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - four classes of few lines
     """The four body streams, as children of *library*'s own, which its clients insist on."""
 
-    class SyncTee(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
+    class SyncTee(library.SyncByteStream):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, inner: Any, recording: Recording) -> None:
             self._inner = inner
             self._recording = recording
@@ -173,7 +178,7 @@ def _streams(library: ModuleType) -> SimpleNamespace:
             self._recording.end(How.CLOSED_BY_CALLER)
             self._inner.close()
 
-    class AsyncTee(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
+    class AsyncTee(library.AsyncByteStream):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, inner: Any, recording: Recording) -> None:
             self._inner = inner
             self._recording = recording
@@ -195,44 +200,43 @@ def _streams(library: ModuleType) -> SimpleNamespace:
             self._recording.end(How.CLOSED_BY_CALLER)
             await self._inner.aclose()
 
-    class SyncPlayed(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
+    class SyncPlayed(library.SyncByteStream):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, performance: _Performance) -> None:
             self._performance = performance
 
         def __iter__(self) -> Iterator[bytes]:
             performance = self._performance
-            sleep_until = performance.clock.sleep_until
+            now, sleep_until = performance.clock.now, performance.clock.sleep_until
             try:
-                for step in performance.script:
-                    if isinstance(step, Emit):
-                        if step.data:
-                            yield step.data
-                    elif isinstance(step, Wait):
-                        sleep_until(performance.moment_after(step))
-                    else:
-                        raise performance.error(step)
+                yield from performance.shortcut()
+                for moment, thing in performance.things:
+                    if moment > now():
+                        sleep_until(moment)
+                    if not isinstance(thing, Emit):
+                        raise performance.error(thing)
+                    if thing.data:
+                        yield thing.data
             finally:
                 performance.leave()
 
         def close(self) -> None:
             self._performance.leave()
 
-    class AsyncPlayed(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
+    class AsyncPlayed(library.AsyncByteStream):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, performance: _Performance) -> None:
             self._performance = performance
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             performance = self._performance
-            sleep_until = performance.clock.asleep_until
+            now, sleep_until = performance.clock.now, performance.clock.asleep_until
             try:
-                for step in performance.script:
-                    if isinstance(step, Emit):
-                        if step.data:
-                            yield step.data
-                    elif isinstance(step, Wait):
-                        await sleep_until(performance.moment_after(step))
-                    else:
-                        raise performance.error(step)
+                for moment, thing in performance.things:
+                    if moment > now():
+                        await sleep_until(moment)
+                    if not isinstance(thing, Emit):
+                        raise performance.error(thing)
+                    if thing.data:
+                        yield thing.data
             finally:
                 performance.leave()
 
@@ -283,35 +287,27 @@ def _default_codings(library: ModuleType) -> str | None:
 def _perform(play: Play, request: Any) -> Any:
     performance = _Performance(play, request, is_async=False)
     try:
-        while True:
-            match _until_head(next(performance.script, None)):
-                case Head() as head:
-                    stream = _streams(library_of(request)).SyncPlayed(performance)
-                    return performance.response(head, stream)
-                case Wait() as wait:
-                    performance.clock.sleep_until(performance.moment_after(wait))
-                case Fail() as fail:
-                    raise performance.error(fail)
+        moment, thing = performance.first()
+        performance.clock.sleep_until(moment)
+        if isinstance(thing, Fail):
+            raise performance.error(thing)
     except BaseException:
         performance.leave()
         raise
+    return performance.response(thing, _streams(library_of(request)).SyncPlayed(performance))
 
 
 async def _aperform(play: Play, request: Any) -> Any:
     performance = _Performance(play, request, is_async=True)
     try:
-        while True:
-            match _until_head(next(performance.script, None)):
-                case Head() as head:
-                    stream = _streams(library_of(request)).AsyncPlayed(performance)
-                    return performance.response(head, stream)
-                case Wait() as wait:
-                    await performance.clock.asleep_until(performance.moment_after(wait))
-                case Fail() as fail:
-                    raise performance.error(fail)
+        moment, thing = performance.first()
+        await performance.clock.asleep_until(moment)
+        if isinstance(thing, Fail):
+            raise performance.error(thing)
     except BaseException:
         performance.leave()
         raise
+    return performance.response(thing, _streams(library_of(request)).AsyncPlayed(performance))
 
 
 def _unread(response: Any, library: ModuleType, tee: object) -> Any:
@@ -360,8 +356,10 @@ class OurTransport:
 
 
 @cache
-def _transports(library: ModuleType) -> SimpleNamespace:
-    class SyncTransport(OurTransport, library.BaseTransport):  # type: ignore[misc]  # known when it runs
+def _transports(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - two classes
+    """The two transports, as children of *library*'s own."""
+
+    class SyncTransport(OurTransport, library.BaseTransport):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, desk: Desk, inner: Any) -> None:
             self._desk = desk
             self._inner = inner
@@ -382,7 +380,7 @@ def _transports(library: ModuleType) -> SimpleNamespace:
         def close(self) -> None:
             self._inner.close()
 
-    class AsyncTransport(OurTransport, library.AsyncBaseTransport):  # type: ignore[misc]  # known when it runs
+    class AsyncTransport(OurTransport, library.AsyncBaseTransport):  # type: ignore[name-defined]  # known when it runs
         def __init__(self, desk: Desk, inner: Any) -> None:
             self._desk = desk
             self._inner = inner

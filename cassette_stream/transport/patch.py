@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +57,7 @@ def _patch(library: ModuleType, find: Callable[[], Desk | None]) -> None:
                 "pass session.transport() to the client instead"
             )
         setattr(client, _METHOD, _wrapping(library, original, wrap, find))
-        _undo.append(lambda client=client, original=original: setattr(client, _METHOD, original))
+        _undo.append(partial(setattr, client, _METHOD, original))
 
 
 def _wrapping(

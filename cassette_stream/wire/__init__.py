@@ -1,5 +1,11 @@
 """Wire formats: bytes in, events out, and back."""
 
+from cassette_stream.wire.eventstream import (
+    EventStreamDecoder,
+    EventStreamMessage,
+    HeaderValue,
+    encode_message,
+)
 from cassette_stream.wire.sse import (
     MAX_EVENT_BYTES,
     LocatedEvent,
@@ -8,4 +14,14 @@ from cassette_stream.wire.sse import (
     encode_event,
 )
 
-__all__ = ("MAX_EVENT_BYTES", "LocatedEvent", "SSEDecoder", "ServerSentEvent", "encode_event")
+__all__ = (
+    "MAX_EVENT_BYTES",
+    "EventStreamDecoder",
+    "EventStreamMessage",
+    "HeaderValue",
+    "LocatedEvent",
+    "SSEDecoder",
+    "ServerSentEvent",
+    "encode_event",
+    "encode_message",
+)

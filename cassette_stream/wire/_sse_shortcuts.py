@@ -27,7 +27,9 @@ def shortcut(text: str, last_event_id: str) -> Iterator[ServerSentEvent] | None:
     *text* is made of whole blocks, so its last line is blank.
     """
     if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            text = text.replace("\r", "\n")
     if text[:6] == "data: ":
         body = text[6:-2]
         if "\n" not in body:

@@ -6,16 +6,17 @@ a replacement character in a model's answer is text that nobody sent.
 
 What has come of an unfinished block is held as it came. When a blank line ends it, all
 whole blocks are read at once: by a shortcut that proves that it applies, else line by
-line. No byte is searched twice, so the cost is linear however small the pieces.
+line. No byte is searched again when more come, so the cost is linear however small the pieces.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from cassette_stream.exceptions import WireFormatError
+from cassette_stream.wire._late_error import then_raise
 from cassette_stream.wire._sse_block import Block
 from cassette_stream.wire._sse_event import LocatedEvent, ServerSentEvent, encode_event
 from cassette_stream.wire._sse_shortcuts import shortcut
@@ -352,8 +353,4 @@ class SSEDecoder(Generic[EventT]):
 
     def _and_error(self, events: Iterator[EventT]) -> Iterator[EventT]:
         """*events*, and then the error, if there is one."""
-        return events if self._error is None else chain(events, map(_raise, (self._error,)))
-
-
-def _raise(error: WireFormatError) -> NoReturn:
-    raise error
+        return events if self._error is None else then_raise(events, self._error)

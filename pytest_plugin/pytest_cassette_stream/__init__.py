@@ -63,7 +63,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" and item.get_closest_marker("cassette"):
@@ -95,8 +95,9 @@ def _arguments(request: pytest.FixtureRequest) -> tuple[str | None, dict[str, An
             f"{request.node.nodeid}: @pytest.mark.cassette takes one name, and got {names!r}"
         )
     config = request.config
-    mode = config.getoption("cassette_mode") or options.get("mode") or config.getini("cassette_mode")
-    if mode:
+    if mode := (
+        config.getoption("cassette_mode") or options.get("mode") or config.getini("cassette_mode")
+    ):
         options["mode"] = mode
     return (names[0] if names else None), options
 

@@ -1,0 +1,66 @@
+"""Whether bytes that are about to be written say what they should.
+
+Storage asks before it replaces a file, so that no error of the writer costs a recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from cassette_stream.cassette.json_text import compact, exact_json
+from cassette_stream.cassette.model import Cassette, Interaction, Request, Response
+from cassette_stream.cassette.read import CassetteReader
+from cassette_stream.exceptions import CassetteError
+
+__all__ = ("check_written",)
+
+
+def check_written(data: bytes, cassette: Cassette, *, file: str = "<to be written>") -> None:
+    """Read *data* back and compare it with *cassette*.
+
+    Request bodies that are JSON compare as JSON values, all else exactly. One
+    interaction is held at a time.
+
+    Raises:
+        CassetteError: They differ; the message names the first difference.
+        CassetteFormatError: *data* is no cassette at all.
+    """
+    reader = CassetteReader(data, file=file)
+    difference = next(_differences(reader, cassette), None)
+    if difference:
+        raise CassetteError(f"{file} reads back different: {difference}")
+
+
+def _differences(reader: CassetteReader, cassette: Cassette) -> Iterator[str]:
+    if reader.recorded_with != cassette.recorded_with:
+        yield f"recorded_with is {reader.recorded_with!r}, not {cassette.recorded_with!r}"
+    if len(reader) != len(cassette.interactions):
+        yield f"{len(reader)} interactions, not {len(cassette.interactions)}"
+    for at, (read, written) in enumerate(zip(reader, cassette.interactions, strict=False)):
+        for what in _unequal(read, written):
+            yield f"interaction {at + 1}: {what}"
+
+
+def _unequal(read: object, written: object, name: str = "") -> Iterator[str]:
+    """Where two values of the same class differ, by the names of their fields."""
+    if read == written:
+        return
+    if not isinstance(written, Interaction | Request | Response) or type(read) is not type(written):
+        yield f"{name} is {_short(read)}, not {_short(written)}"
+        return
+    for field in fields(written):
+        one, other = getattr(read, field.name), getattr(written, field.name)
+        if isinstance(written, Request) and field.name == "body":
+            other = _as_kept(other)
+        yield from _unequal(one, other, f"{name}.{field.name}".lstrip("."))
+
+
+def _as_kept(body: bytes) -> bytes:
+    value = exact_json(body)
+    return body if value is None else compact(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

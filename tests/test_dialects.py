@@ -1,0 +1,415 @@
+"""Encoders: what they send is read back, and is what the providers send."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies_completions import TRICKY, completions, cuts, texts
+from support import SOAK
+
+from cassette_stream.chunks import (
+    ChatCompletionMessageToolCall,
+    Choices,
+    CompletionTokensDetails,
+    Function,
+    Message,
+    ModelResponse,
+    PromptTokensDetails,
+    RedactedThinking,
+    Thinking,
+    Usage,
+)
+from cassette_stream.dialects import anthropic, gemini, openai_chat
+from cassette_stream.dialects.encoding import weave, words
+from cassette_stream.wire import ServerSentEvent, SSEDecoder
+
+many = settings(max_examples=1000 if SOAK else 60, deadline=None)
+dialects = pytest.mark.parametrize(
+    "dialect", [openai_chat, anthropic, gemini], ids=lambda it: it.__name__.rpartition(".")[2]
+)
+
+
+def decoded(items: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+    """The event of each item; an item is one whole event and no more."""
+    decoder = SSEDecoder()
+    for item in items:
+        (event,) = decoder.feed(item)
+        assert not decoder.pending
+        yield event
+
+
+def call(name: str, arguments: str = "{}", number: int = 0) -> ChatCompletionMessageToolCall:
+    function = Function(name=name, arguments=arguments)
+    return ChatCompletionMessageToolCall(id=f"call_{number}", function=function)
+
+
+def completion(*choices: Choices, **fields: Any) -> ModelResponse:
+    given = {"id": "id-1", "created": 1, "model": "m", "choices": list(choices)}
+    return ModelResponse(**given | fields)
+
+
+def answer(content: str | None = None, finish: str | None = "stop", **message: Any) -> Choices:
+    return Choices(message=Message(content=content, **message), finish_reason=finish)
+
+
+def openai_fold(items: Iterable[bytes]) -> dict[str, Any]:
+    """What a client puts together from the deltas of OpenAI's chunks."""
+    seen: dict[str, Any] = {"usage": None, "choices": {}}
+    *chunks, done = [event.data for event in decoded(items)]
+    assert done == "[DONE]"
+    for chunk in map(json.loads, chunks):
+        seen["usage"] = chunk.get("usage")
+        for choice in chunk["choices"]:
+            told = seen["choices"].setdefault(choice["index"], defaultdict(str) | {"calls": {}})
+            for name, value in choice["delta"].items():
+                if name != "tool_calls":
+                    told[name] += value or ""
+            for delta in choice["delta"].get("tool_calls", ()):
+                kept = told["calls"].setdefault(delta["index"], defaultdict(str))
+                kept["id"] += delta.get("id", "")
+                kept["name"] += delta["function"].get("name", "")
+                kept["arguments"] += delta["function"]["arguments"]
+            told["finish"] = choice["finish_reason"]
+    return seen
+
+
+@many
+@given(completion=completions(max_choices=3), pieces=cuts(), interleave=st.booleans())
+def test_openai_deltas_add_up_to_the_completion(
+    completion: ModelResponse, pieces: Any, interleave: bool
+) -> None:
+    seen = openai_fold(
+        openai_chat.encode(completion, pieces=pieces, interleave=interleave, include_usage=True)
+    )
+
+    assert list(seen["choices"]) == [choice.index for choice in completion.choices]
+    for choice, told in zip(completion.choices, seen["choices"].values(), strict=True):
+        message = choice.message
+        assert told["role"] == "assistant"
+        assert told["content"] == (message.content or "")
+        assert told["reasoning_content"] == (message.reasoning_content or "")
+        assert told["refusal"] == (message.refusal or "")
+        assert told["finish"] == choice.finish_reason
+        assert [tuple(kept.values()) for kept in told["calls"].values()] == [
+            (item.id, item.function.name, item.function.arguments)
+            for item in message.tool_calls or ()
+        ]
+    counts = seen["usage"] and (seen["usage"]["prompt_tokens"], seen["usage"]["total_tokens"])
+    usage = completion.usage
+    assert counts == (usage and (usage.prompt_tokens, usage.total_tokens))
+
+
+@many
+@given(completion=completions(), pieces=cuts())
+def test_anthropic_deltas_add_up_to_the_completion(completion: ModelResponse, pieces: Any) -> None:
+    message = completion.choices[0].message
+    blocks: dict[int, dict[str, str]] = {}
+    for event in decoded(anthropic.encode(completion, pieces=pieces)):
+        value = json.loads(event.data)
+        assert value["type"] == event.event
+        if event.event == "content_block_start":
+            # Blocks come one after the other, counted from 0.
+            assert value["index"] == len(blocks)
+            blocks[value["index"]] = defaultdict(str, type=value["content_block"]["type"])
+        elif event.event == "content_block_delta":
+            kind = value["delta"].pop("type")
+            (text,) = value["delta"].values()
+            blocks[value["index"]][kind] += text
+    texts = [block["text_delta"] for block in blocks.values() if block["type"] == "text"]
+    inputs = [block["input_json_delta"] for block in blocks.values() if block["type"] == "tool_use"]
+    thoughts = [
+        (block["thinking_delta"], block["signature_delta"])
+        for block in blocks.values()
+        if block["type"] == "thinking"
+    ]
+
+    assert texts == [text for text in (message.refusal, message.content) if text]
+    assert [text or "{}" for text in inputs] == [
+        item.function.arguments for item in message.tool_calls or ()
+    ]
+    signed = [block for block in message.thinking_blocks or () if isinstance(block, Thinking)]
+    unsigned = [(message.reasoning_content, "")] if message.reasoning_content else []
+    assert thoughts == (
+        [(block.thinking, block.signature) for block in signed]
+        if message.thinking_blocks
+        else unsigned
+    )
+
+
+@many
+@given(completion=completions(max_choices=3), pieces=cuts(), interleave=st.booleans())
+def test_gemini_parts_add_up_to_the_completion(
+    completion: ModelResponse, pieces: Any, interleave: bool
+) -> None:
+    told: dict[int, dict[str, Any]] = {}
+    counts: list[int] = []
+    for item in gemini.encode(completion, pieces=pieces, interleave=interleave):
+        assert item.endswith(b"\r\n\r\n")
+        (event,) = SSEDecoder().feed(item)
+        frame = json.loads(event.data)
+        counts.append(frame.get("usageMetadata", {}).get("totalTokenCount", 0))
+        for candidate in frame["candidates"]:
+            kept = told.setdefault(candidate["index"], {"text": "", "thought": "", "calls": []})
+            kept["finish"] = candidate.get("finishReason")
+            for part in candidate["content"]["parts"]:
+                if "functionCall" in part:
+                    kept["calls"].append(part["functionCall"])
+                else:
+                    kept["thought" if part.get("thought") else "text"] += part["text"]
+
+    assert counts == sorted(counts)
+    assert counts[-1] == (completion.usage.total_tokens if completion.usage else 0)
+    for choice in completion.choices:
+        message, kept = choice.message, told[choice.index]
+        assert kept["text"] == (message.content or "")
+        assert kept["thought"] == (message.reasoning_content or "")
+        assert [(item["name"], item["args"]) for item in kept["calls"]] == [
+            (item.function.name, json.loads(item.function.arguments))
+            for item in message.tool_calls or ()
+        ]
+        assert kept["finish"]
+
+
+@dialects
+@many
+@given(completion=completions(), pieces=cuts())
+def test_the_same_completion_gives_the_same_bytes(
+    dialect: ModuleType, completion: ModelResponse, pieces: Any
+) -> None:
+    first, again = (list(dialect.encode(completion, pieces=pieces)) for _ in range(2))
+
+    assert first == again
+    assert dialect.encode_body(completion) == dialect.encode_body(completion)
+
+
+@many
+@given(text=texts())
+def test_words_join_to_the_text(text: str) -> None:
+    assert "".join(words(text)) == text
+
+
+@given(streams=st.lists(st.lists(st.integers()), max_size=4), interleave=st.booleans())
+def test_weaving_keeps_every_stream_in_its_order(
+    streams: list[list[int]], interleave: bool
+) -> None:
+    tagged = [[(number, item) for item in stream] for number, stream in enumerate(streams)]
+    woven = list(weave(tagged, interleave=interleave))
+
+    assert [[pair for pair in woven if pair[0] == n] for n in range(len(streams))] == tagged
+    assert interleave or woven == sum(tagged, [])
+
+
+def test_interleaved_calls_take_turns() -> None:
+    both = answer(finish="tool_calls", tool_calls=[call("f", '{"a":1}'), call("g", '{"b":2}', 1)])
+    items = openai_chat.encode(completion(both), pieces=[4], interleave=True)
+    chunks = [json.loads(event.data) for event in decoded(items) if event.data != "[DONE]"]
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+
+    assert [delta["tool_calls"][0]["index"] for delta in deltas if "tool_calls" in delta] == [
+        0, 1, 0, 1, 0, 1,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Hello, world!", ["Hello", ",", " world", "!"]),
+        ('{"city":"Paris"}', ['{"', "city", '":"', "Paris", '"}']),
+        ("a  b ", ["a", "  b", " "]),
+        ("x" * 20, ["x" * 16, "x" * 4]),
+        ("🌍🌍", ["🌍🌍"]),
+        ("", []),
+    ],
+    ids=["prose", "json", "blanks", "long run", "emoji", "nothing"],
+)
+def test_words_are_cut_much_as_tokens_are(text: str, pieces: list[str]) -> None:
+    assert words(text) == pieces
+
+
+@dialects
+@pytest.mark.parametrize("sizes", [[], [0], [3, -1]], ids=str)
+def test_sizes_that_cut_nothing_are_refused_at_the_call(
+    dialect: ModuleType, sizes: list[int]
+) -> None:
+    with pytest.raises(ValueError, match="sizes of pieces must be 1 or more"):
+        dialect.encode(completion(answer("hi")), pieces=sizes)
+
+
+@dialects
+def test_pieces_that_lose_text_are_refused(dialect: ModuleType) -> None:
+    with pytest.raises(ValueError, match="pieces must join to the text 'hello'"):
+        list(dialect.encode(completion(answer("hello")), pieces=lambda text: [text[1:]]))
+
+
+def test_anthropic_sends_one_choice() -> None:
+    two = completion(answer("a"), answer("b"))
+
+    with pytest.raises(ValueError, match="anthropic sends one choice, not 2"):
+        anthropic.encode(two)
+    with pytest.raises(ValueError, match="anthropic sends one choice, not 2"):
+        anthropic.encode_body(two)
+
+
+@pytest.mark.parametrize("encode", [anthropic.encode_body, gemini.encode_body, gemini.encode])
+@pytest.mark.parametrize("arguments", ["[1]", '{"a"', '{"a": NaN}', '{"a": 1e999}'])
+def test_arguments_that_are_no_json_object_are_refused_where_the_format_has_objects(
+    encode: Callable[[ModelResponse], Any], arguments: str
+) -> None:
+    with pytest.raises(ValueError, match=r"JSON|delimiter|Out of range"):
+        list(encode(completion(answer(tool_calls=[call("f", arguments)]))))
+
+
+def test_arguments_that_are_cut_are_sent_where_the_format_has_text() -> None:
+    cut = completion(answer(tool_calls=[call("f", '{"a')]))
+
+    assert openai_fold(openai_chat.encode(cut))["choices"][0]["calls"][0]["arguments"] == '{"a'
+    assert b'"partial_json":"a"' in b"".join(anthropic.encode(cut))
+
+
+@pytest.mark.parametrize(
+    ("finish", "anthropics", "geminis"),
+    [
+        ("stop", "end_turn", "STOP"),
+        ("length", "max_tokens", "MAX_TOKENS"),
+        ("tool_calls", "tool_use", "STOP"),
+        ("function_call", "tool_use", "STOP"),
+        ("content_filter", "refusal", "SAFETY"),
+        ("pause_turn", "pause_turn", "pause_turn"),
+    ],
+)
+def test_a_finish_reason_is_written_in_the_words_of_the_dialect(
+    finish: str, anthropics: str, geminis: str
+) -> None:
+    whole = completion(answer("hi", finish))
+
+    assert openai_fold(openai_chat.encode(whole))["choices"][0]["finish"] == finish
+    assert json.loads(anthropic.encode_body(whole))["stop_reason"] == anthropics
+    assert json.loads(gemini.encode_body(whole))["candidates"][0]["finishReason"] == geminis
+
+
+def test_an_answer_that_never_ended_has_no_finish_reason_anywhere() -> None:
+    cut = completion(answer("hi", None))
+
+    assert openai_fold(openai_chat.encode(cut))["choices"][0]["finish"] is None
+    assert json.loads(anthropic.encode_body(cut))["stop_reason"] is None
+    assert "finishReason" not in json.loads(gemini.encode_body(cut))["candidates"][0]
+    assert b"finishReason" not in b"".join(gemini.encode(cut))
+
+
+def test_a_refusal_is_said_in_each_dialect() -> None:
+    refused = completion(answer(refusal="I cannot."))
+    candidate = json.loads(gemini.encode_body(refused))["candidates"][0]
+    message = json.loads(anthropic.encode_body(refused))
+
+    assert json.loads(openai_chat.encode_body(refused))["choices"][0]["message"]["refusal"]
+    assert (message["stop_reason"], message["content"][0]["text"]) == ("refusal", "I cannot.")
+    assert (candidate["finishReason"], candidate["finishMessage"]) == ("SAFETY", "I cannot.")
+
+
+def test_bodies_carry_reasoning_calls_and_usage() -> None:
+    message = {
+        "reasoning_content": "hm",
+        "thinking_blocks": [Thinking(thinking="hm", signature="s"), RedactedThinking(data="r")],
+        "tool_calls": [call("f", '{"a": 1}')],
+    }
+    usage = Usage(
+        prompt_tokens=10,
+        completion_tokens=5,
+        total_tokens=15,
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=4),
+        completion_tokens_details=CompletionTokensDetails(reasoning_tokens=2),
+    )
+    whole = completion(answer("hi", "tool_calls", **message), usage=usage, service_tier="default")
+    openais = json.loads(openai_chat.encode_body(whole))
+    anthropics = json.loads(anthropic.encode_body(whole))
+    geminis = json.loads(gemini.encode_body(whole))
+
+    assert openais["choices"][0]["message"]["reasoning_content"] == "hm"
+    assert openais["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert openais["service_tier"] == "default"
+    assert anthropics["content"] == [
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "redacted_thinking", "data": "r"},
+        {"type": "text", "text": "hi"},
+        {"type": "tool_use", "id": "call_0", "name": "f", "input": {"a": 1}},
+    ]
+    assert anthropics["usage"] == {
+        "input_tokens": 6,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 4,
+        "output_tokens": 5,
+        "output_tokens_details": {"thinking_tokens": 2},
+    }
+    assert geminis["usageMetadata"] == {
+        "promptTokenCount": 10,
+        "candidatesTokenCount": 3,
+        "totalTokenCount": 15,
+        "cachedContentTokenCount": 4,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}],
+        "thoughtsTokenCount": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status", "kind"),
+    [
+        (openai_chat, 401, "invalid_request_error"),
+        (openai_chat, 429, "requests"),
+        (openai_chat, 418, "invalid_request_error"),
+        (openai_chat, 599, "server_error"),
+        (anthropic, 529, "overloaded_error"),
+        (anthropic, 418, "invalid_request_error"),
+        (anthropic, 599, "api_error"),
+        (gemini, 503, "UNAVAILABLE"),
+        (gemini, 418, "INVALID_ARGUMENT"),
+        (gemini, 599, "INTERNAL"),
+    ],
+)
+def test_an_error_has_the_shape_of_its_dialect(dialect: ModuleType, status: int, kind: str) -> None:
+    (event,) = SSEDecoder().feed(dialect.encode_error(status, "nö"))
+    in_stream = json.loads(event.data)["error"]
+    body = json.loads(dialect.encode_error_body(status, "nö"))["error"]
+
+    assert in_stream == body
+    assert kind in body.values()
+    assert body["message"] == "nö"
+    assert event.event == ("error" if dialect is anthropic else "message")
+    assert b"custom" in dialect.encode_error(status, "nö", kind="custom")
+
+
+def test_the_walk_through_an_anthropic_stream_is_the_providers() -> None:
+    whole = completion(answer("Hi there", tool_calls=[call("now")]), id="msg_1")
+
+    assert b"".join(anthropic.encode(whole, pieces=[3])).decode() == (
+        'event: message_start\ndata: {"type":"message_start","message":{"model":"m","id":"msg_1",'
+        '"type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,'
+        '"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
+        '"output_tokens":0}}}\n\n'
+        'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+        '"content_block":{"type":"text","text":""}}\n\n'
+        'event: ping\ndata: {"type": "ping"}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        '"delta":{"type":"text_delta","text":"Hi "}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        '"delta":{"type":"text_delta","text":"the"}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        '"delta":{"type":"text_delta","text":"re"}}\n\n'
+        'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
+        'event: content_block_start\ndata: {"type":"content_block_start","index":1,'
+        '"content_block":{"type":"tool_use","id":"call_0","name":"now","input":{}}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":1,'
+        '"delta":{"type":"input_json_delta","partial_json":""}}\n\n'
+        'event: content_block_stop\ndata: {"type":"content_block_stop","index":1}\n\n'
+        'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn",'
+        '"stop_sequence":null},"usage":{"input_tokens":0,"cache_creation_input_tokens":0,'
+        '"cache_read_input_tokens":0,"output_tokens":0}}\n\n'
+        'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
