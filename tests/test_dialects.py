@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_completions import TRICKY, completions, cuts, texts
+from strategies_completions import completions, cuts, texts
 from support import SOAK
 
 from cassette_stream.chunks import (

@@ -105,7 +105,7 @@ events = st.builds(
     Event, numbers | st.sampled_from(["first", "last", "terminator"]), inside=insides
 )
 places = events | st.builds(Byte, st.integers(-90, 90)) | st.builds(Chunk, numbers)
-stalls = st.builds(Stall, at=places, seconds=st.floats(0, exclude_min=True) | st.integers(1))
+stalls = st.builds(Stall, at=places, seconds=st.floats(0, exclude_min=True) | st.integers(1, 600))
 cuts = st.builds(Cut, at=st.builds(Event, numbers, inside=st.sampled_from((None, *CUTTABLE))))
 all_faults = st.builds(Fin, at=places) | stalls | cuts
 
@@ -276,6 +276,7 @@ ESCAPED = b'data: {"text":"a\\u00e9b"}\n\n'
         (b"data: {}\n\n", "json", b"data: {"),
         (b"data:  [1,2]  \n\n", "json", b"data:  [1"),
         (b'data: {"":"\xc3\xa9"}\n\n', "json", b'data: {"":'),
+        (b'data: ["\xc3\xa9a"]\n\n', "json", b'data: ["'),
         (b'data: {"":"\xf0\x9f\x8e\x89"}\n\n', "json", b'data: {"":"'),
         (b'data: {\ndata: "a":1\ndata: }\n\n', "json", b'data: {\ndata: "a'),
         (b"data: {\ndata:}\n\n", "json", b"data: {"),

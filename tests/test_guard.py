@@ -350,6 +350,36 @@ async def lookup(host: str | None, flags: int = 0) -> object:
     return await asyncio.get_running_loop().getaddrinfo(host, 80, flags=flags)
 
 
+@pytest.mark.parametrize(
+    "lookup_by",
+    [
+        lambda name: socket.getaddrinfo(name, 80),
+        lambda name: socket.getaddrinfo(name.encode(), 80),
+        lambda name: asyncio.run(lookup(name)),
+        lambda name: socket.gethostbyname(name),  # noqa: PLW0108 - patched later
+        lambda name: socket.gethostbyname_ex(name),  # noqa: PLW0108 - as above
+    ],
+    ids=["getaddrinfo", "getaddrinfo of bytes", "asyncio", "gethostbyname", "gethostbyname_ex"],
+)
+@pytest.mark.parametrize("passing", ["localhost", "127.0.0.1", None])
+def test_who_may_look_up_a_name_may_connect_to_its_address(
+    lookup_by: Callable[[str], object], passing: str | None, port: int
+) -> None:
+    guard.install(lambda host, *_: None if host == passing else "not this one")
+    try:
+        with guard.allowed():
+            lookup_by("localhost")
+        if passing is None:
+            with pytest.raises(
+                UnguardedConnectionError, match=f"to localhost:{port} .* not this one"
+            ):
+                socket.create_connection(("127.0.0.1", port))
+        else:
+            socket.create_connection(("127.0.0.1", port)).close()
+    finally:
+        guard.remove()
+
+
 @pytest.mark.usefixtures("nothing_passes")
 def test_a_datagram_socket_passes() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

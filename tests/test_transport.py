@@ -17,15 +17,9 @@ from cassette_stream.exceptions import HangError, RecordingEndedError
 from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import script_of
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
+from cassette_stream.transport.desk import Decision, Pass, Play, Recording
 from cassette_stream.transport.errors import TABLE, failure_of, library_of, raised_by
-from cassette_stream.transport.httpx import (
-    Decision,
-    Pass,
-    Play,
-    Recording,
-    async_transport,
-    sync_transport,
-)
+from cassette_stream.transport.httpx import async_transport, sync_transport
 
 LIBRARIES = [httpx, httpx2]
 libraries = pytest.mark.parametrize("library", LIBRARIES, ids=lambda it: it.__name__)

@@ -152,22 +152,23 @@ class Events:
         """The event with which the next node begins, or with which a map or list ends."""
         event = self._next()
         if isinstance(event, yaml.NodeEvent):
-            self._nodes += 1
-            if self._nodes > self._limits.nodes:
-                raise self.error(f"a document holds at most {self._limits.nodes} values")
-            if event.anchor is not None:
-                raise self.error(
-                    "a cassette takes no anchors (&) and no aliases (*): quote the text"
-                )
-            if getattr(event, "tag", None) is not None:
-                raise self.error("a cassette takes no tags (!): quote the text")
-            if not isinstance(event, yaml.ScalarEvent):
-                self._depth += 1
-                if self._depth > self._limits.depth:
-                    raise self.error(f"more than {self._limits.depth} lists and maps in each other")
-        elif isinstance(event, yaml.CollectionEndEvent):
+            self._check(event)
+        else:
             self._depth -= 1
         return event
+
+    def _check(self, event: yaml.NodeEvent) -> None:
+        self._nodes += 1
+        if self._nodes > self._limits.nodes:
+            raise self.error(f"a document holds at most {self._limits.nodes} values")
+        if event.anchor is not None:
+            raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
+        if event.tag is not None:
+            raise self.error("a cassette takes no tags (!): quote the text")
+        if not isinstance(event, yaml.ScalarEvent):
+            self._depth += 1
+            if self._depth > self._limits.depth:
+                raise self.error(f"more than {self._limits.depth} lists and maps in each other")
 
     def text(self, event: yaml.Event, name: str) -> str:
         """The text of *event*, the latest, which is the value of *name*."""

@@ -15,11 +15,13 @@ from cassette_stream.cassette.secrets import Finding
 __all__ = ("Places",)
 
 _AFTER_SCHEME = re.compile(
-    rb"(?i:(?:Bearer|Basic|Token|Digest|Negotiate|Api-?Key|Key|SharedKey|AWS4-HMAC-SHA256) +)?+"
-    rb"(?s:(\S.*))"
+    rb"(?s)\A(?i:(?:Bearer|Basic|Token|Digest|Negotiate|Api-?Key|Key|SharedKey|AWS4-HMAC-SHA256)"
+    rb" +)?+(\S.*)"
 )
-_COOKIE = re.compile(rb"(?:^|;)\s*+(?:[^=;]*+=)?+([^;]++)")
-_SET_COOKIE = re.compile(rb"(?:[^=;]*+=)?+([^;]++)")
+_IN_HEADER = {
+    "cookie": re.compile(rb"(?:\A|;)\s*+(?:[^=;]*+=)?+([^;]++)"),
+    "set-cookie": re.compile(rb"\A(?:[^=;]*+=)?+([^;]++)"),
+}
 _URL_USER = re.compile(rb"://([^/?#@\s\"'\\<>]++)@")
 
 
@@ -51,11 +53,10 @@ class Places:
         """What is secret in the value *text* of the header *name*."""
         if name not in self._headers:
             yield from self.url(text)
-        elif name == "cookie":
-            for match in _COOKIE.finditer(text):
-                yield Finding(*match.span(1), "cookie")
-        elif match := (_SET_COOKIE if name == "set-cookie" else _AFTER_SCHEME).match(text):
-            yield Finding(*match.span(1), "cookie" if name == "set-cookie" else "header")
+            return
+        kind = "cookie" if name in {"cookie", "set-cookie"} else "header"
+        for match in _IN_HEADER.get(name, _AFTER_SCHEME).finditer(text):
+            yield Finding(*match.span(1), kind)
 
     def url(self, text: bytes) -> Iterator[Finding]:
         """What is secret in a URL, or in the URLs of a *text*."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import overload
 
 from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Origin, Source
@@ -31,8 +32,6 @@ _AFTER_DASHES = (b"\n", b" ", b"\t")
 _NOTHING = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _RESPONSE = b"\nresponse:\n"
 _BODY = re.compile(rb"\n  body: \|2([+-])\n")
-# A line of a block that has neither its indent of four nor nothing at all.
-_OUTDENT = re.compile(rb"\n(?! {4}|\n|\Z)")
 
 
 def loads(data: bytes, *, file: str) -> Cassette:
@@ -252,11 +251,18 @@ def _last_block(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
     if not opened:
         return None
     block = data[opened.end() - 1 : end]
-    if _OUTDENT.search(block) or forbidden(block) is not None:
+    if forbidden(block) is not None or not _is_utf8(block):
         return None
-    try:
-        block.decode()
-    except UnicodeDecodeError:
+    lines = block.split(b"\n    ")
+    if b"\n" in b"".join(map(bytes.rstrip, lines, repeat(b"\n"))):
         return None
-    rest = block.replace(b"\n    ", b"\n")[1:]
+    rest = b"\n".join(lines)[1:]
     return opened.end(), rest if opened[1] == b"+" else rest.rstrip(b"\n")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

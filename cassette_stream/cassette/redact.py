@@ -76,8 +76,8 @@ class Redactor:
         fields: Names of JSON and form fields whose texts are.
 
     Raises:
-        ValueError: One of *extra* is empty, finds nothing at all everywhere, or is a
-            regular expression that says more than ASCII.
+        ValueError: One of *extra* is empty or matches the empty text, or is a regular
+            expression beyond ASCII.
     """
 
     def __init__(
@@ -211,7 +211,9 @@ class _Job:
         for text in (*self.extra, *self.echoes):
             found += _occurrences(text, raw)
         for pattern in self.patterns:
-            found += [Finding(*match.span(), "extra") for match in pattern.finditer(raw)]
+            found += [
+                Finding(*match.span(), "extra") for match in pattern.finditer(raw) if match[0]
+            ]
         return _disjoint(found, raw)
 
     def _clean(self, text: _Text, findings: list[Finding]) -> bytes:
@@ -283,7 +285,7 @@ def _of_bytes(pattern: re.Pattern[str]) -> re.Pattern[bytes]:
         raise ValueError(f"an extra regular expression is applied to bytes: {pattern.pattern!r}")
     compiled = re.compile(pattern.pattern.encode(), pattern.flags & ~re.UNICODE)
     if compiled.search(b""):
-        raise ValueError(f"an extra regular expression matches nothing: {pattern.pattern!r}")
+        raise ValueError(f"an extra regular expression matches the empty text: {pattern.pattern!r}")
     return compiled
 
 

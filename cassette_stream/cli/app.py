@@ -7,12 +7,12 @@ exit code 2; anything else is a bug, and keeps its traceback.
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
-from typer.core import TyperGroup
 
 from cassette_stream._version import __version__
 from cassette_stream.exceptions import CassetteError, PlanError
@@ -20,17 +20,17 @@ from cassette_stream.exceptions import CassetteError, PlanError
 __all__ = ("app", "main")
 
 
-class _Commands(TyperGroup):
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except (CassetteError, PlanError) as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except (CassetteError, PlanError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 app = typer.Typer(
-    cls=_Commands,
+    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -54,7 +54,7 @@ def _print_version(wanted: bool) -> None:
 )
 def _cassette_stream(
     *,
-    version: Annotated[  # noqa: ARG001 - its callback prints it
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
     ] = False,
@@ -80,7 +80,9 @@ def demo(
     """
     from cassette_stream.cli import demo as body  # noqa: PLC0415 - see above
 
-    body.run(keep)
+    with _one_line_errors():
+        good = body.run(keep)
+    raise typer.Exit(0 if good else 1)
 
 
 @app.command()
@@ -94,7 +96,8 @@ def inspect(
     """Show what a cassette holds: interactions, endings, events, times, sizes."""
     from cassette_stream.cli import inspect as body  # noqa: PLC0415
 
-    body.run(file, as_json=as_json)
+    with _one_line_errors():
+        body.run(file, as_json=as_json)
 
 
 def _pace(text: str) -> str | float:
@@ -105,14 +108,14 @@ def _pace(text: str) -> str | float:
     except ValueError:
         factor = 0.0
     if not 0 < factor < float("inf"):
-        raise click.BadParameter(
+        raise typer.BadParameter(
             f"there is no pace {text!r}: instant, recorded, or how many times as fast, as in 10"
         )
     return factor
 
 
 @app.command(
-    epilog="For example: [bold]cassette-stream play chat.yaml --pace 10 --fault body.fin@event=6[/bold]"
+    epilog="As in: [bold]cassette-stream play chat.yaml --pace 10 --fault body.fin@event=6[/bold]"
 )
 def play(
     file: _File,
@@ -144,8 +147,9 @@ def play(
     """
     from cassette_stream.cli import play as body  # noqa: PLC0415
 
-    if not body.run(file, number=interaction, pace=pace, specs=fault or ()):
-        raise typer.Exit(1)
+    with _one_line_errors():
+        went_well = body.run(file, number=interaction, pace=pace, specs=fault or ())
+    raise typer.Exit(0 if went_well else 1)
 
 
 @app.command()
@@ -168,5 +172,6 @@ def lint(
     """
     from cassette_stream.cli import lint as body  # noqa: PLC0415
 
-    if body.run(paths, fix=fix):
-        raise typer.Exit(1)
+    with _one_line_errors():
+        problems = body.run(paths, fix=fix)
+    raise typer.Exit(1 if problems else 0)

@@ -19,7 +19,7 @@ from cassette_stream.wire import SSEDecoder
 
 __all__ = ("PROVIDERS", "Outcome", "Provider", "ask")
 
-_PROMPT = "Count from 1 to 10"
+_PROMPT = "Count from 1 to 6"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

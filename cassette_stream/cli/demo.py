@@ -55,9 +55,10 @@ def run(keep: Path | None) -> bool:
         recordings = _record(folder, out)
         good = _replay(recordings, out)
         good = _break(recordings, out) and good
+    out.print()
+    out.print(Text("   ").append_text(legend(glyphs_of(out))))
     taken = duration((watch.now() - start) * 1000)
-    out.print(legend(glyphs_of(out)))
-    _title(out, "Next", f"all of this was measured in this run, in {taken}")
+    _title(out, "Next", f"what you saw was measured in this run, which took {taken}")
     _say_what_next(keep, out)
     return good
 
@@ -72,9 +73,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def _record(folder: Path, out: Console) -> list[_Recording]:
-    _title(out, "1  Record", "a server on this machine answers as they do")
+    _title(out, "1  Record", "httpx asks a server on this machine that speaks as they do")
     recordings = []
-    with LoopbackServer(gap=0.02, first_gap=0.15) as server:
+    with LoopbackServer(gap=0.03, first_gap=0.15) as server:
         for provider in PROVIDERS:
             path = folder / f"{provider.name.lower()}.yaml"
             with out.status(f"recording {provider.name}"), use_cassette(path, mode="rewrite"):
@@ -82,9 +83,11 @@ def _record(folder: Path, out: Console) -> list[_Recording]:
             recordings.append(
                 _Recording(provider=provider, path=path, base_url=server.url, live=live)
             )
-    outcomes = [it.live for it in recordings]
-    _lanes(out, outcomes, [f"{count(it.events, 'event')}, {size(len(it.body))}" for it in outcomes])
-    _say(out, "text", f'"{outcomes[0].text}"')
+    lanes = _Lanes(out, [it.live for it in recordings])
+    for it in recordings:
+        lanes.draw(it, it.live, f"{count(it.live.events, 'event')}, {size(len(it.live.body))}")
+    lanes.scale()
+    _say(out, "text", f'"{recordings[0].live.text}"')
     return recordings
 
 
@@ -92,19 +95,17 @@ def _replay(recordings: Sequence[_Recording], out: Console) -> bool:
     refused = ask(recordings[0].provider, recordings[0].base_url).error
     _title(out, "2  Replay", f"the server is gone ({refused})")
     played = [_play(it, out, pace="recorded") for it in recordings]
-    _lanes(
-        out,
-        played,
-        [_compared(it.live, outcome) for it, outcome in zip(recordings, played, strict=True)],
-    )
+    lanes = _Lanes(out, played)
+    for it, outcome in zip(recordings, played, strict=True):
+        lanes.draw(it, outcome, _compared(it.live, outcome))
+    lanes.scale()
     at_once = [_play(it, out, pace="instant") for it in recordings]
-    _say(out, "at once", f"{_times(at_once)} on the virtual clock")
-    lived = [it.live.chunks for it in recordings]
-    return (
-        refused is not None
-        and lived == [it.chunks for it in played]
-        and lived == [it.chunks for it in at_once]
+    same = all(
+        it.live.chunks == one.chunks == other.chunks
+        for it, one, other in zip(recordings, played, at_once, strict=True)
     )
+    _say(out, "instant", f"{_times(at_once, same=same)}, on a virtual clock")
+    return same and refused is not None
 
 
 def _compared(live: Outcome, played: Outcome) -> str:
@@ -117,22 +118,24 @@ def _break(recordings: Sequence[_Recording], out: Console) -> bool:
     _title(out, "3  Break", "the same recordings, with one fault each")
     faulty = list(zip(recordings, _FAULTS, strict=True))
     hurt = [_play(it, out, pace="recorded", fault=fault, read=0.3) for it, fault in faulty]
-    _lanes(out, hurt, _FAULTS)
-    for it, outcome in zip(recordings, hurt, strict=True):
-        _say(
-            out, it.provider.name, f'{outcome.events} of {it.live.events} events, "{outcome.text}"'
-        )
-        _say(out, "", _told(outcome.error))
+    lanes = _Lanes(out, hurt)
+    for (it, fault), outcome in zip(faulty, hurt, strict=True):
+        lanes.draw(it, outcome, fault)
+        _say(out, "got", f'{outcome.events} of {it.live.events} events, "{outcome.text}"')
+        _say(out, "raised", _told(outcome.error))
+    lanes.scale()
     at_once = [_play(it, out, pace="instant", fault=fault, read=600) for it, fault in faulty]
-    _say(out, "at once", f"{_times(at_once)} with a read timeout of 600 s")
-    return all(outcome.error is not None for outcome in hurt) and (
-        [(it.chunks, _told(it.error)) for it in hurt]
-        == [(it.chunks, _told(it.error)) for it in at_once]
+    same = all(
+        one.chunks == other.chunks and _told(one.error) == _told(other.error)
+        for one, other in zip(hurt, at_once, strict=True)
     )
+    _say(out, "instant", f"{_times(at_once, same=same)}, with a read timeout of 600 s")
+    return same and all(outcome.error is not None for outcome in hurt)
 
 
-def _times(outcomes: Sequence[Outcome]) -> str:
-    return "the same in " + ", ".join(duration(it.course.end_ms) for it in outcomes)
+def _times(outcomes: Sequence[Outcome], *, same: bool) -> str:
+    times = ", ".join(duration(it.course.end_ms) for it in outcomes)
+    return f"{'the same' if same else 'NOT THE SAME'} in {times}"
 
 
 def _play(
@@ -162,34 +165,40 @@ def _title(out: Console, title: str, text: str) -> None:
     out.print(Text.assemble((title, "bold"), "  ", (text, "dim")))
 
 
-def _lanes(out: Console, outcomes: Sequence[Outcome], said: Sequence[str]) -> None:
-    """A timeline for each outcome, all at one scale, with a word beside each."""
-    width = max(20, min(out.width, _WIDEST) - 14 - 24)
-    span_ms = max(it.course.end_ms for it in outcomes)
-    for provider, outcome, words in zip(PROVIDERS, outcomes, said, strict=True):
-        line = Text(f"   {provider.name:<11}")
-        line.append_text(bar(outcome.course, width=width, span_ms=span_ms, glyphs=glyphs_of(out)))
-        line.pad_right(14 + width - line.cell_len)
-        out.print(line.append(f"  {words}"))
-    out.print(Text(f"{'0':>15}{duration(span_ms).rjust(width - 1)}", "dim"))
+class _Lanes:
+    """Timelines at one scale, each with the name of its provider and a word beside it."""
+
+    def __init__(self, out: Console, outcomes: Sequence[Outcome]) -> None:
+        self._out = out
+        self._span_ms = max(it.course.end_ms for it in outcomes)
+        self._width = max(20, min(out.width, _WIDEST) - 14 - 24)
+
+    def draw(self, recording: _Recording, outcome: Outcome, word: str) -> None:
+        line = Text(f"   {recording.provider.name:<11}")
+        glyphs = glyphs_of(self._out)
+        line.append_text(
+            bar(outcome.course, width=self._width, span_ms=self._span_ms, glyphs=glyphs)
+        )
+        line.pad_right(14 + self._width - line.cell_len)
+        self._out.print(line.append(f"  {word}"))
+
+    def scale(self) -> None:
+        end = duration(self._span_ms)
+        self._out.print(Text(f"{'0':>15}{end.rjust(self._width - 1)}", "dim"))
 
 
 def _say(out: Console, name: str, text: str) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_row(Text(f"   {name:<9}", "dim"), Text(text))
+    table.add_row(" " * 12, Text(f"{name:<7}", "dim"), Text(text))
     out.print(table)
 
 
 def _say_what_next(keep: Path | None, out: Console) -> None:
     folder = keep or "cassettes"
-    keeping = (
-        f"cassette-stream demo --keep {folder}"
-        if keep is None
-        else f"cassette-stream lint {folder}"
-    )
-    for command in (
-        keeping,
+    commands = (
+        f"cassette-stream lint {folder}" if keep else f"cassette-stream demo --keep {folder}",
         f"cassette-stream inspect {folder}/openai.yaml",
         f"cassette-stream play {folder}/openai.yaml --fault {_FAULTS[0]}",
-    ):
+    )
+    for command in commands:
         out.print(f"   {command}", soft_wrap=True)

@@ -37,7 +37,8 @@ def run(paths: Sequence[Path], *, fix: bool) -> bool:
             continue
         cassettes += 1
         if fix:
-            data = _fixed(file, data)
+            with storage.locked(file):
+                data = _fixed(file, storage.read(file))
         for problem in _problems(file, data):
             typer.echo(problem)
             problems += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -35,9 +36,9 @@ def run(file: Path, *, number: int, pace: str | float, specs: Sequence[str]) -> 
     interaction = _interaction(file, number)
     typer.echo(f"{interaction.request.method} {interaction.request.url}", err=True)
     struck: set[Fault] = set()
-    script = script_of(interaction)
+    script: Script = script_of(interaction)
     for fault in faults:
-        script = watch(fault, script, lambda fault=fault: struck.add(fault))
+        script = watch(fault, script, partial(struck.add, fault))
     if isinstance(pace, float):
         script = stretch(script, pace)
     performer = _Performer(RealClock() if pace != "instant" else VirtualClock())

@@ -108,12 +108,10 @@ def why_missing(script: Script, place: Place) -> str | None:
     span = next(filter(None, map(seeker.feed, chunks)), None) or seeker.end()
     if span is None:
         return seeker.why()
-    if not isinstance(place, Event) or place.inside is None:
+    inside = place.inside if isinstance(place, Event) else None
+    if inside is None or offset_inside(b"".join(chunks)[slice(*span)], inside) is not None:
         return None
-    event = b"".join(chunks)[slice(*span)]
-    if offset_inside(event, place.inside) is None:
-        return f"event {place.n} has no {_INSIDE_WORDS[place.inside]}"
-    return None
+    return f"event {place.n} has no {_INSIDE_WORDS[inside]}"
 
 
 def _hold(script: Script, seeker: Seeker) -> Generator[Step, None, Found | None]:

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from cassette_stream.faults.place import Byte, Chunk, Event, Place
+from cassette_stream.faults.place import Byte, Chunk, Place
 from cassette_stream.wire.sse import LocatedEvent, ServerSentEvent, SSEDecoder
 
 if TYPE_CHECKING:
@@ -46,17 +46,16 @@ class Seeker(Protocol):
 
 
 def seeker_of(place: Place) -> Seeker:
-    match place:
-        case Byte(n):
-            return _ByteSeeker(n)
-        case Chunk(n):
-            return _ChunkSeeker(n)
-        case Event("terminator"):
-            return _TerminatorSeeker()
-        case Event(int(n)):
-            return _EventSeeker(n)
-        case Event(n):
-            return _EventSeeker(1 if n == "first" else -1)
+    """Who looks for *place* in one body."""
+    if isinstance(place, Byte):
+        return _ByteSeeker(place.n)
+    if isinstance(place, Chunk):
+        return _ChunkSeeker(place.n)
+    if place.n == "terminator":
+        return _TerminatorSeeker()
+    if isinstance(place.n, int):
+        return _EventSeeker(place.n)
+    return _EventSeeker(1 if place.n == "first" else -1)
 
 
 class _ByteSeeker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import math
 import os
@@ -104,7 +103,9 @@ def _mode(mode: str) -> Mode:
     try:
         return Mode(mode)
     except ValueError:
-        near = difflib.get_close_matches(str(mode), list(Mode), 1)
+        import difflib  # noqa: PLC0415 - costs 12 ms, and only this message needs it
+
+        near = difflib.get_close_matches(str(mode), [known.value for known in Mode], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = ", ".join(Mode)
         raise ValueError(f"there is no mode {mode!r}{hint} (there are: {known})") from None

@@ -31,14 +31,8 @@ from cassette_stream.session import current
 from cassette_stream.session.commit import commit
 from cassette_stream.session.options import Mode, Options
 from cassette_stream.transport import guard, patch
-from cassette_stream.transport.httpx import (
-    Decision,
-    Pass,
-    Play,
-    Recording,
-    async_transport,
-    sync_transport,
-)
+from cassette_stream.transport.desk import Decision, Pass, Play, Recording
+from cassette_stream.transport.httpx import async_transport, sync_transport
 
 if TYPE_CHECKING:
     import httpx

@@ -11,7 +11,6 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-
 from cassette_stream.exceptions import RecordingEndedError
 from cassette_stream.script import Fail, FailureKind
 
@@ -99,7 +98,7 @@ def library_of(value: object) -> ModuleType:
     Raises:
         TypeError: It comes from neither httpx nor httpx2.
     """
-    return _library_of(type(value))
+    return _library_of(type(value))  # type: ignore[arg-type]  # classes can be hashed
 
 
 @cache
@@ -136,15 +135,14 @@ def failure_of(error: BaseException) -> tuple[FailureKind, str]:
     An exception of a transport that somebody wrote himself is `FailureKind.OTHER`, and
     its message begins with its class.
     """
-    message = str(error)
-    for ancestor in type(error).__mro__:
+    message, kind = str(error), type(error)
+    for ancestor in kind.__mro__:
         if ancestor.__module__.partition(".")[0] not in _CORES:
             continue
-        for kind, telling in _BY_MESSAGE:
-            if TABLE[kind].name == ancestor.__name__ and telling in message:
-                return kind, message
-        if kind := _BY_NAME.get(ancestor.__name__):
-            return kind, message
-    return FailureKind.OTHER, f"{type(error).__qualname__}: {message}" if message else type(
-        error
-    ).__qualname__
+        for told, telling in _BY_MESSAGE:
+            if TABLE[told].name == ancestor.__name__ and telling in message:
+                return told, message
+        if found := _BY_NAME.get(ancestor.__name__):
+            return found, message
+    name = kind.__qualname__
+    return FailureKind.OTHER, f"{name}: {message}" if message else name

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cassette_stream.exceptions import UnguardedConnectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 __all__ = ("PLAIN_SOCKET", "Refuse", "allowed", "install", "policy", "remove")
@@ -68,6 +68,8 @@ _lock = threading.Lock()
 _users = 0
 _refuse: Refuse | None = None
 _undo: list[Callable[[], None]] = []
+_names: dict[str, str] = {}
+"""The names by which addresses were looked up: who may look up a name may connect to it."""
 
 
 def install(refuse: Refuse) -> None:
@@ -87,6 +89,7 @@ def remove() -> None:
         _users -= 1
         if _users == 0:
             _refuse = None
+            _names.clear()
             while _undo:
                 _undo.pop()()
 
@@ -146,6 +149,9 @@ def _check(host: object, port: object) -> None:
         return
     name, number, stack = _text(host), _number(port), _stack()
     reason = refuse(name, number, stack)
+    if reason is not None and name in _names:
+        name = _names[name]
+        reason = refuse(name, number, stack)
     if reason is not None:
         target = f"[{name}]" if ":" in name else name
         raise UnguardedConnectionError(
@@ -158,6 +164,12 @@ def _check_lookup(host: object, port: object, flags: int = 0) -> None:
     # An address is not looked up; whether one may connect to it is asked then.
     if host is not None and not flags & socket.AI_NUMERICHOST and _address(_text(host)) is None:
         _check(host, port)
+
+
+def _note(host: object, addresses: Iterable[str]) -> None:
+    if host is not None and _refuse is not None:
+        name = _text(host)
+        _names.update((address, name) for address in addresses if address != name)
 
 
 def _check_connection(sock: socket.socket, address: object) -> None:
@@ -244,7 +256,9 @@ def _guarded_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
     def getaddrinfo(host: Any, port: Any, *numbers: int, **options: int) -> Any:
         flags = numbers[3] if len(numbers) > 3 else options.get("flags", 0)
         _check_lookup(host, port, flags)
-        return original(host, port, *numbers, **options)
+        found = original(host, port, *numbers, **options)
+        _note(host, (address[0] for *_, address in found))
+        return found
 
     return getaddrinfo
 
@@ -252,7 +266,9 @@ def _guarded_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
 def _guarded_gethostbyname(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def gethostbyname(hostname: Any, /) -> Any:
         _check_lookup(hostname, 0)
-        return original(hostname)
+        found = original(hostname)
+        _note(hostname, [found] if isinstance(found, str) else found[2])
+        return found
 
     return gethostbyname
 

@@ -2,161 +2,32 @@
 
 A transport asks its `Desk` what to do with a request and does it: it lets the request
 through, lets it through and listens, or performs a script instead. All that is decided
-is decided below; the synchronous and the asynchronous shell differ in the wait alone.
+is decided elsewhere; the synchronous and the asynchronous shell differ in the wait alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from types import ModuleType, SimpleNamespace
-from typing import Any, Protocol, TypeAlias, assert_never
+from typing import Any, assert_never
 
-from cassette_stream.cassette.model import How, Interaction, Request
-from cassette_stream.clock import Clock, VirtualClock
-from cassette_stream.recorder import Recorder, headers_of
-from cassette_stream.replayer import Faithful
-from cassette_stream.script import Emit, Fail, Head, Script, timeline
+from cassette_stream.cassette.model import How, Request
+from cassette_stream.recorder import headers_of
+from cassette_stream.script import Emit, Fail
 from cassette_stream.transport import guard
-from cassette_stream.transport.errors import failure_of, library_of, raised_by
+from cassette_stream.transport.desk import Desk, Pass, Play, Recording
+from cassette_stream.transport.errors import library_of
+from cassette_stream.transport.performance import Performance
 
-__all__ = ("Decision", "Desk", "Pass", "Play", "Recording", "async_transport", "sync_transport")
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Let the request through and look away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Perform *script* on *clock*; the network is not touched."""
-
-    script: Script
-    clock: Clock
-
-
-class Recording:
-    """Let the request through, listen, and hand over the interaction once it has ended.
-
-    Args:
-        recorder: Takes down what is heard.
-        clock: Tells it when.
-        keep: Gets the interaction, once.
-    """
-
-    def __init__(
-        self, recorder: Recorder, clock: Clock, keep: Callable[[Interaction], None]
-    ) -> None:
-        self.hear = recorder.hear
-        self.now = clock.now
-        self._recorder = recorder
-        self._keep = keep
-        self._ended = False
-
-    def head(self, response: Any) -> None:
-        extensions = response.extensions
-        reason = extensions.get("reason_phrase")
-        self._recorder.head(
-            response.status_code,
-            headers_of(response.headers.raw),
-            at=self.now(),
-            http_version=extensions.get("http_version", b"HTTP/1.1").decode("ascii"),
-            reason=None if reason is None else reason.decode("latin-1"),
-        )
-
-    def end(self, how: How) -> None:
-        """It ended like this; only the first end counts."""
-        if not self._ended:
-            self._ended = True
-            self._keep(self._recorder.finish(how, at=self.now()))
-
-    def fail(self, error: BaseException) -> None:
-        """It ended with *error*, which a caller gets to see too."""
-        if not isinstance(error, Exception):
-            # asyncio and trio cancel by a BaseException, and so does Ctrl-C.
-            self.end(How.CANCELLED)
-        elif not self._ended:
-            self._ended = True
-            kind, message = failure_of(error)
-            self._keep(
-                self._recorder.finish(How.FAILURE, at=self.now(), failure=kind, message=message)
-            )
-
-
-Decision: TypeAlias = Pass | Play | Recording
-
-
-class Desk(Protocol):
-    """Says what happens to a request."""
-
-    def decide(self, request: Request) -> Decision: ...
-
-
-class _Performance:
-    """A script on its way to one caller: all but the waiting."""
-
-    def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
-        self.clock = play.clock
-        self._script = play.script
-        self._read = request.extensions.get("timeout", {}).get("read")
-        self._library = library_of(request)
-        self._is_async = is_async
-        self._start = self.clock.now()
-        self._playing = True
-        self.clock.join()
-        # What comes has its moment on the stream's own time line. A consumer that is
-        # late finds bytes that are already there, as on a socket.
-        self.things = timeline(self._script, start=self._start, read=self._read)
-
-    def first(self) -> tuple[float, Head | Fail]:
-        moment, thing = next(self.things, (0.0, None))
-        if isinstance(thing, Head | Fail):
-            self._start = moment
-            return moment, thing
-        raise TypeError(f"a script begins with a head or fails before it, this one has {thing}")
-
-    def shortcut(self) -> Iterator[bytes]:
-        """The chunks that can be had without asking the time; what is left is in `things`."""
-        if not (isinstance(self._script, Faithful) and isinstance(self.clock, VirtualClock)):
-            return iter(())
-        found = self._script.shortcut(self._read)
-        if found is None:
-            return iter(())
-        chunks, seconds = found
-        self.things = timeline(self._script.ending(), start=self._start + seconds, read=self._read)
-        return chunks
-
-    def error(self, thing: Head | Fail) -> Exception:
-        if isinstance(thing, Head):
-            return TypeError(f"a script has one head, this one has another in the body: {thing}")
-        return raised_by(thing, self._library, is_async=self._is_async)
-
-    def response(self, head: Head, stream: object) -> Any:
-        extensions = {"http_version": head.http_version.encode("ascii")}
-        if head.reason is not None:
-            extensions["reason_phrase"] = head.reason.encode("latin-1")
-        return self._library.Response(
-            head.status,
-            headers=[
-                (name.encode("latin-1"), text.encode("latin-1")) for name, text in head.headers
-            ],
-            stream=stream,
-            extensions=extensions,
-        )
-
-    def leave(self) -> None:
-        if self._playing:
-            self._playing = False
-            self.clock.leave()
+__all__ = ("OurTransport", "async_transport", "sync_transport")
 
 
 @cache
-def _streams(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - four classes of few lines
+def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of few lines
     """The four body streams, as children of *library*'s own, which its clients insist on."""
 
-    class SyncTee(library.SyncByteStream):  # type: ignore[name-defined]  # known when it runs
+    class SyncTee(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
         def __init__(self, inner: Any, recording: Recording) -> None:
             self._inner = inner
             self._recording = recording
@@ -178,7 +49,7 @@ def _streams(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - four class
             self._recording.end(How.CLOSED_BY_CALLER)
             self._inner.close()
 
-    class AsyncTee(library.AsyncByteStream):  # type: ignore[name-defined]  # known when it runs
+    class AsyncTee(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
         def __init__(self, inner: Any, recording: Recording) -> None:
             self._inner = inner
             self._recording = recording
@@ -200,8 +71,8 @@ def _streams(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - four class
             self._recording.end(How.CLOSED_BY_CALLER)
             await self._inner.aclose()
 
-    class SyncPlayed(library.SyncByteStream):  # type: ignore[name-defined]  # known when it runs
-        def __init__(self, performance: _Performance) -> None:
+    class SyncPlayed(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, performance: Performance) -> None:
             self._performance = performance
 
         def __iter__(self) -> Iterator[bytes]:
@@ -222,8 +93,8 @@ def _streams(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - four class
         def close(self) -> None:
             self._performance.leave()
 
-    class AsyncPlayed(library.AsyncByteStream):  # type: ignore[name-defined]  # known when it runs
-        def __init__(self, performance: _Performance) -> None:
+    class AsyncPlayed(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
+        def __init__(self, performance: Performance) -> None:
             self._performance = performance
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -285,7 +156,7 @@ def _default_codings(library: ModuleType) -> str | None:
 
 
 def _perform(play: Play, request: Any) -> Any:
-    performance = _Performance(play, request, is_async=False)
+    performance = Performance(play, request, is_async=False)
     try:
         moment, thing = performance.first()
         performance.clock.sleep_until(moment)
@@ -298,7 +169,7 @@ def _perform(play: Play, request: Any) -> Any:
 
 
 async def _aperform(play: Play, request: Any) -> Any:
-    performance = _Performance(play, request, is_async=True)
+    performance = Performance(play, request, is_async=True)
     try:
         moment, thing = performance.first()
         await performance.clock.asleep_until(moment)
@@ -356,10 +227,10 @@ class OurTransport:
 
 
 @cache
-def _transports(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - two classes
+def _transports(library: Any) -> SimpleNamespace:  # noqa: C901 - two classes
     """The two transports, as children of *library*'s own."""
 
-    class SyncTransport(OurTransport, library.BaseTransport):  # type: ignore[name-defined]  # known when it runs
+    class SyncTransport(OurTransport, library.BaseTransport):  # type: ignore[misc]  # known when it runs
         def __init__(self, desk: Desk, inner: Any) -> None:
             self._desk = desk
             self._inner = inner
@@ -380,7 +251,7 @@ def _transports(library: ModuleType) -> SimpleNamespace:  # noqa: C901 - two cla
         def close(self) -> None:
             self._inner.close()
 
-    class AsyncTransport(OurTransport, library.AsyncBaseTransport):  # type: ignore[name-defined]  # known when it runs
+    class AsyncTransport(OurTransport, library.AsyncBaseTransport):  # type: ignore[misc]  # known when it runs
         def __init__(self, desk: Desk, inner: Any) -> None:
             self._desk = desk
             self._inner = inner

@@ -17,7 +17,8 @@ from types import ModuleType
 from typing import Any
 
 from cassette_stream.exceptions import SessionError
-from cassette_stream.transport.httpx import Desk, OurTransport, async_transport, sync_transport
+from cassette_stream.transport.desk import Desk
+from cassette_stream.transport.httpx import OurTransport, async_transport, sync_transport
 
 __all__ = ("install", "remove")
 

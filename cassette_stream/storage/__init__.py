@@ -1,0 +1,7 @@
+"""The only room that touches files: whole ones, atomically, under a lock, by safe names."""
+
+from cassette_stream.storage.atomic import read, write
+from cassette_stream.storage.lock import locked
+from cassette_stream.storage.names import cassette_name, inside
+
+__all__ = ("cassette_name", "inside", "locked", "read", "write")

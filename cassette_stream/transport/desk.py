@@ -1,0 +1,85 @@
+"""What a transport may be told to do with a request, and who tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.clock import Clock
+from cassette_stream.recorder import Recorder, headers_of
+from cassette_stream.script import Script
+from cassette_stream.transport.errors import failure_of
+
+__all__ = ("Decision", "Desk", "Pass", "Play", "Recording")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Let the request through and look away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Perform *script* on *clock*; the network is not touched."""
+
+    script: Script
+    clock: Clock
+
+
+class Recording:
+    """Let the request through, listen, and hand over the interaction once it has ended.
+
+    Args:
+        recorder: Takes down what is heard.
+        clock: Tells it when.
+        keep: Gets the interaction, once.
+    """
+
+    def __init__(
+        self, recorder: Recorder, clock: Clock, keep: Callable[[Interaction], None]
+    ) -> None:
+        self.hear = recorder.hear
+        self.now = clock.now
+        self._recorder = recorder
+        self._keep = keep
+        self._ended = False
+
+    def head(self, response: Any) -> None:
+        extensions = response.extensions
+        reason = extensions.get("reason_phrase")
+        self._recorder.head(
+            response.status_code,
+            headers_of(response.headers.raw),
+            at=self.now(),
+            http_version=extensions.get("http_version", b"HTTP/1.1").decode("ascii"),
+            reason=None if reason is None else reason.decode("latin-1"),
+        )
+
+    def end(self, how: How) -> None:
+        """It ended like this; only the first end counts."""
+        if not self._ended:
+            self._ended = True
+            self._keep(self._recorder.finish(how, at=self.now()))
+
+    def fail(self, error: BaseException) -> None:
+        """It ended with *error*, which a caller gets to see too."""
+        if not isinstance(error, Exception):
+            # asyncio and trio cancel by a BaseException, and so does Ctrl-C.
+            self.end(How.CANCELLED)
+        elif not self._ended:
+            self._ended = True
+            kind, message = failure_of(error)
+            self._keep(
+                self._recorder.finish(How.FAILURE, at=self.now(), failure=kind, message=message)
+            )
+
+
+Decision: TypeAlias = Pass | Play | Recording
+
+
+class Desk(Protocol):
+    """Says what happens to a request."""
+
+    def decide(self, request: Request) -> Decision: ...

@@ -1,0 +1,75 @@
+"""A script on its way to a caller of httpx or httpx2: all but the waiting.
+
+The two shells, one that sleeps and one that awaits, are in `transport.httpx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cassette_stream.clock import VirtualClock
+from cassette_stream.replayer import Faithful
+from cassette_stream.script import Fail, Head, timeline
+from cassette_stream.transport.desk import Play
+from cassette_stream.transport.errors import library_of, raised_by
+
+__all__ = ("Performance",)
+
+
+class Performance:
+    """*play*, as the answer to *request*."""
+
+    def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
+        self.clock = play.clock
+        self._script = play.script
+        self._read = request.extensions.get("timeout", {}).get("read")
+        self._library = library_of(request)
+        self._is_async = is_async
+        self._start = self.clock.now()
+        self._playing = True
+        self.clock.join()
+        # What comes has its moment on the stream's own time line. A consumer that is
+        # late finds bytes that are already there, as on a socket.
+        self.things = timeline(self._script, start=self._start, read=self._read)
+
+    def first(self) -> tuple[float, Head | Fail]:
+        moment, thing = next(self.things, (0.0, None))
+        if isinstance(thing, Head | Fail):
+            self._start = moment
+            return moment, thing
+        raise TypeError(f"a script begins with a head or fails before it, this one has {thing}")
+
+    def shortcut(self) -> Iterator[bytes]:
+        """The chunks that can be had without asking the time; what is left is in `things`."""
+        if not (isinstance(self._script, Faithful) and isinstance(self.clock, VirtualClock)):
+            return iter(())
+        found = self._script.shortcut(self._read)
+        if found is None:
+            return iter(())
+        chunks, seconds = found
+        self.things = timeline(self._script.ending(), start=self._start + seconds, read=self._read)
+        return chunks
+
+    def error(self, thing: Head | Fail) -> Exception:
+        if isinstance(thing, Head):
+            return TypeError(f"a script has one head, this one has another in the body: {thing}")
+        return raised_by(thing, self._library, is_async=self._is_async)
+
+    def response(self, head: Head, stream: object) -> Any:
+        extensions = {"http_version": head.http_version.encode("ascii")}
+        if head.reason is not None:
+            extensions["reason_phrase"] = head.reason.encode("latin-1")
+        return self._library.Response(
+            head.status,
+            headers=[
+                (name.encode("latin-1"), text.encode("latin-1")) for name, text in head.headers
+            ],
+            stream=stream,
+            extensions=extensions,
+        )
+
+    def leave(self) -> None:
+        if self._playing:
+            self._playing = False
+            self.clock.leave()
