@@ -264,33 +264,3 @@ def test_a_server_thread_is_answered_by_the_session_of_the_process(tmp_path: Pat
 
     assert text == b"data: hi\n\n"
     assert [it.request.url for it in session.recorded] == [f"{provider_url}/answer"]
-
-
-class TestModuleScopedFixture:
-    @pytest.fixture(scope="class")
-    def anyio_backend(self) -> str:
-        return "asyncio"
-
-    @pytest.fixture(scope="class")
-    async def session(self, anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-        path = tmp_path_factory.mktemp("scoped") / "a.yaml"
-        with LoopbackServer() as server:
-            server.respond([HEAD, Emit(b"data: hi\n\n")])
-            async with use_cassette(path) as session:
-                yield session, server.url
-
-    @pytest.mark.anyio
-    async def test_a_session_of_an_anyio_fixture_answers_the_tests(self, session: Any) -> None:
-        opened, url = session
-        async with httpx.AsyncClient() as client:
-            await client.get(url)
-
-        assert len(opened.recorded) == 1
-
-    @pytest.mark.anyio
-    async def test_and_the_next_test_too(self, session: Any) -> None:
-        opened, url = session
-        async with httpx2.AsyncClient() as client:
-            await client.get(f"{url}/more")
-
-        assert len(opened.recorded) == 2

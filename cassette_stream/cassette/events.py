@@ -163,7 +163,7 @@ class Events:
             raise self.error(f"a document holds at most {self._limits.nodes} values")
         if event.anchor is not None:
             raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
-        if event.tag is not None:
+        if getattr(event, "tag", None) is not None:
             raise self.error("a cassette takes no tags (!): quote the text")
         if not isinstance(event, yaml.ScalarEvent):
             self._depth += 1

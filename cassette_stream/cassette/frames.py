@@ -19,6 +19,7 @@ COLUMNS = 96
 MAX_MILLISECONDS = 10**12
 """31 years. Up to here a float, times a thousand and rounded, is exact."""
 
+_FOUR_DECIMALS = re.compile(r"\.\d{4}", re.ASCII)
 _MILLISECONDS = re.compile(r"(?:0|[1-9]\d{0,11})(?:\.\d{1,3})?", re.ASCII)
 _ITEM = re.compile(rf"{_MILLISECONDS.pattern}:(?:0|[1-9]\d{{0,17}})", re.ASCII)
 
@@ -68,16 +69,16 @@ def read_frames(text: str) -> tuple[array[int], array[int]]:
     """
     # A decoder of JSON reads a thousand numbers in one go. Colons and blanks must take
     # turns, which is seen once all that numbers are made of is gone; what is no number the
-    # decoder refuses; and a digit too many is seen on the way back.
+    # decoder refuses.
     data = text.encode()
     signs = data.translate(None, b"0123456789.")
-    if signs == b": " * (len(signs) // 2) + b":":
+    if signs == b": " * (len(signs) // 2) + b":" and not _FOUR_DECIMALS.search(text):
         with suppress(msgspec.DecodeError, TypeError, OverflowError):
             flat = data.replace(b":", b",").replace(b" ", b",")
             numbers = msgspec.json.decode(b"[%b]" % flat)
             gaps = numbers[::2]
             gaps_us = [int(gap * 1000 + 0.5) for gap in gaps]
-            if max(gaps) < MAX_MILLISECONDS and [us / 1000 for us in gaps_us] == gaps:
+            if max(gaps) < MAX_MILLISECONDS:
                 return array("q", numbers[1::2]), array("q", gaps_us)
     at, item = next(
         (at, item) for at, item in enumerate(text.split(" "), 1) if not _ITEM.fullmatch(item)

@@ -135,18 +135,19 @@ def _body(body: bytes) -> Iterator[str]:
     if not body:
         return
     try:
-        text = body.decode()
+        body.decode()
     except UnicodeDecodeError:
         yield from _base64(body)
         return
-    lf = text.replace("\r\n", "\n") if "\r" in text else text
-    removed = len(text) - len(lf)
-    if removed not in (0, lf.count("\n")) or forbidden(lf.encode()) is not None:
-        yield f"  body: {quoted(text, 4)}\n"
+    lf = body.replace(b"\r\n", b"\n") if b"\r" in body else body
+    crlf = len(lf) < len(body)
+    if forbidden(lf) is not None or (crlf and len(body) - len(lf) != lf.count(b"\n")):
+        yield f"  body: {quoted(body.decode(), 4)}\n"
         return
-    if removed:
+    if crlf:
         yield "  newline: crlf\n"
-    yield f"  body: {block(lf, 4)}"
+    yield "  body: "
+    yield block(lf.decode(), 4)
 
 
 def _base64(body: bytes) -> Iterator[str]:

@@ -14,12 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cassette_stream._version import __version__
 from cassette_stream.cli.caller import PROVIDERS, Outcome, Provider, ask
-from cassette_stream.cli.terminal import console, count, duration, glyphs_of, size
+from cassette_stream.cli.terminal import console, count, duration, glyphs_of, row
 from cassette_stream.cli.timeline import bar, legend
 from cassette_stream.clock import RealClock
 from cassette_stream.server import LoopbackServer
@@ -85,7 +84,9 @@ def _record(folder: Path, out: Console) -> list[_Recording]:
             )
     lanes = _Lanes(out, [it.live for it in recordings])
     for it in recordings:
-        lanes.draw(it, it.live, f"{count(it.live.events, 'event')}, {size(len(it.live.body))}")
+        lanes.draw(
+            it, it.live, f"{count(it.live.events, 'event')}, {count(len(it.live.body), 'byte')}"
+        )
     lanes.scale()
     _say(out, "text", f'"{recordings[0].live.text}"')
     return recordings
@@ -129,7 +130,7 @@ def _break(recordings: Sequence[_Recording], out: Console) -> bool:
         one.chunks == other.chunks and _told(one.error) == _told(other.error)
         for one, other in zip(hurt, at_once, strict=True)
     )
-    _say(out, "instant", f"{_times(at_once, same=same)}, with a read timeout of 600 s")
+    _say(out, "instant", f"{_times(at_once, same=same)}, read timeout 600 s")
     return same and all(outcome.error is not None for outcome in hurt)
 
 
@@ -187,10 +188,8 @@ class _Lanes:
         self._out.print(Text(f"{'0':>15}{end.rjust(self._width - 1)}", "dim"))
 
 
-def _say(out: Console, name: str, text: str) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_row(" " * 12, Text(f"{name:<7}", "dim"), Text(text))
-    out.print(table)
+def _say(out: Console, label: str, text: str) -> None:
+    row(out, f"{'':14}{label}", text, indent=23)
 
 
 def _say_what_next(keep: Path | None, out: Console) -> None:

@@ -37,7 +37,7 @@ FAILURES = {
 
 def in_words(ending: EndingFigures) -> str:
     """*ending* as a sentence without its full stop."""
-    after = f" {duration(ending.after_ms)} after the last that came" if ending.after_ms else ""
+    after = f" after {duration(ending.after_ms)} of silence" if ending.after_ms else ""
     match ending.how:
         case How.COMPLETE:
             return "complete"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cassette_stream import storage
@@ -21,7 +20,7 @@ from cassette_stream.cli.figures import (
     Spread,
     cassette_figures,
 )
-from cassette_stream.cli.terminal import console, count, duration, glyphs_of, size
+from cassette_stream.cli.terminal import console, count, duration, glyphs_of, row
 from cassette_stream.cli.timeline import Course, bar, legend
 
 __all__ = ("run",)
@@ -48,7 +47,7 @@ def _show(figures: CassetteFigures, out: Console) -> None:
     out.print(Text(figures.file, "bold"), overflow="fold")
     with_ = f", {figures.recorded_with}" if figures.recorded_with else ""
     interactions = count(len(figures.interactions), "interaction")
-    out.print(f"{interactions}, {size(figures.bytes)}, format {figures.version}{with_}")
+    out.print(f"{interactions}, {count(figures.bytes, 'byte')}, format {figures.version}{with_}")
     for interaction in figures.interactions:
         out.print()
         _show_interaction(interaction, out)
@@ -65,10 +64,8 @@ def _show_interaction(it: InteractionFigures, out: Console) -> None:
     out.print(bar(course, width=width, span_ms=it.duration_ms, glyphs=glyphs_of(out)))
     end = duration(it.duration_ms)
     out.print(Text("0" + end.rjust(width - 1), "dim"))
-    table = Table.grid(padding=(0, 2))
-    for name, value in _rows(it):
-        table.add_row(Text(name, "dim"), Text(value))
-    out.print(table)
+    for label, text in _rows(it):
+        row(out, label, text, indent=10)
 
 
 def course_of(it: InteractionFigures) -> Course:
@@ -87,16 +84,16 @@ def _rows(it: InteractionFigures) -> Iterator[tuple[str, str]]:
         yield "response", ", ".join(_told(it.response))
         yield "times", ", ".join([*_times(it.response), f"end {duration(it.duration_ms)}"])
         if it.response.frame_bytes is not None:
-            yield "frames", _spread(it.response.frame_bytes, size)
+            yield "frames", _sizes(it.response.frame_bytes)
         if it.response.gap_ms is not None:
-            yield "gaps", _spread(it.response.gap_ms, duration)
+            yield "gaps", _gaps(it.response.gap_ms)
     yield "ending", in_words(it.ending)
 
 
 def _told(response: ResponseFigures) -> Iterator[str]:
     yield str(response.status)
     yield response.content_type or "no content type"
-    yield size(response.bytes)
+    yield count(response.bytes, "byte")
     if response.removed_coding:
         yield f"sent in {response.removed_coding}"
     frames = count(len(response.frames), "frame")
@@ -116,7 +113,12 @@ def _times(response: ResponseFigures) -> Iterator[str]:
         yield f"first byte {duration(response.first_byte_ms)}"
 
 
-def _spread(spread: Spread, unit: Callable[[float], str]) -> str:
+def _sizes(spread: Spread) -> str:
     if spread.min == spread.max:
-        return f"{unit(spread.min)} each"
-    return f"{unit(spread.min)} to {unit(spread.max)}, median {unit(spread.median)}"
+        return f"{count(int(spread.min), 'byte')} each"
+    return f"{spread.min:,} to {spread.max:,} bytes, median {spread.median:,}"
+
+
+def _gaps(spread: Spread) -> str:
+    least, median, most = map(duration, (spread.min, spread.median, spread.max))
+    return f"{least} to {most}, median {median}"

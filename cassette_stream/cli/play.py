@@ -15,7 +15,7 @@ from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
 from cassette_stream.cassette.model import Interaction
 from cassette_stream.cli.endings import FAILURES
-from cassette_stream.cli.terminal import duration, size
+from cassette_stream.cli.terminal import count, duration
 from cassette_stream.clock import RealClock, VirtualClock
 from cassette_stream.exceptions import CassetteError, UnfiredRuleError
 from cassette_stream.faults import Fault, parse, watch, why_unfired
@@ -100,7 +100,7 @@ class _Performer:
     def _end(self, how: str, *, went_well: bool = False) -> bool:
         if self._last != b"\n" and sys.stdout.isatty():
             typer.echo(err=True)
-        typer.echo(f"{how}, {size(self._sent)} in {self._elapsed()}", err=True)
+        typer.echo(f"{how}, {count(self._sent, 'byte')} in {self._elapsed()}", err=True)
         return went_well
 
     def _elapsed(self) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cassette_stream.cli.timeline import ASCII, UNICODE, Glyphs
 
-__all__ = ("console", "count", "duration", "glyphs_of", "shortened", "size")
+__all__ = ("console", "count", "duration", "glyphs_of", "row")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -30,10 +30,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def size(number: float) -> str:
-    return count(int(number), "byte") if number == int(number) else f"{number:,} bytes"
-
-
 def duration(milliseconds: float) -> str:
     """A time in three digits, in the unit that suits it."""
     if milliseconds < 1000:
@@ -44,11 +40,11 @@ def duration(milliseconds: float) -> str:
     return f"{seconds / 60:,.3g} min"
 
 
-def shortened(text: str, width: int) -> str:
-    """*text* on one line of at most *width* columns; what is left out is three dots."""
-    line = Text(" ".join(text.split()))
-    line.truncate(width, overflow="crop")
-    if line.cell_len < Text(" ".join(text.split())).cell_len:
-        line.truncate(width - 3, overflow="crop")
-        line.append("...")
-    return line.plain
+def row(out: Console, label: str, text: str, *, indent: int) -> None:
+    """Print *label*, and *text* wrapped in a column that begins at *indent*."""
+    lines = Text(text).wrap(out, max(20, out.width - indent))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        head = Text(label if number == 0 else "", "dim")
+        head.pad_right(indent - head.cell_len)
+        out.print(head.append_text(line))

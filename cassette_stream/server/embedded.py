@@ -183,8 +183,13 @@ def _chosen(ask: Ask) -> tuple[Tool, ...]:
     if ask.forced_tool is not None:
         return tuple(tool for tool in ask.tools if tool.name == ask.forced_tool)
     if not _SEVERAL.search(ask.prompt):
-        return tuple(tool for tool in ask.tools if tool.name in ask.prompt)[:1] or ask.tools[:1]
+        named = tuple(tool for tool in ask.tools if _says(ask.prompt, tool.name))
+        return named[:1] or ask.tools[:1]
     return ask.tools * max(1, len(_names(ask))) if len(ask.tools) == 1 else ask.tools
+
+
+def _says(prompt: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", prompt) is not None
 
 
 def _names(ask: Ask) -> list[str]:

@@ -237,11 +237,9 @@ class Session:
         with self._lock:
             return self._play(live) or self._record(request) or self._miss(live)
 
-    def refusal(self, host: str, port: int, stack: str) -> str | None:
-        """Why a connection to *host* may not leave while this session is open, if it may not."""
-        if not self._options.guard or self._options.ignores(host):
-            return None
-        return guard.policy(host, port, stack)
+    def lets_out(self, host: str) -> bool:
+        """Whether network stacks that no cassette sees may connect to *host* meanwhile."""
+        return not self._options.guard or self._options.ignores(host)
 
     def _play(self, live: Request) -> Play | None:
         if self._replayer is None or self._reader is None:
@@ -294,8 +292,9 @@ class Session:
 
 def _refusal(host: str, port: int, stack: str) -> str | None:
     """Why a connection that no session sees may not leave; None if it may."""
-    session = current.find()
-    return None if session is None else session.refusal(host, port, stack)
+    reason = guard.policy(host, port, stack)
+    session = current.find() if reason else None
+    return None if session is None or session.lets_out(host) else reason
 
 
 class _OnDemand:

@@ -36,10 +36,10 @@ def cassette_name(test_id: str) -> str:
     if not test_id:
         raise ValueError("a test id is empty, so there is no name for its cassette")
     head, bracket, parameters = test_id.partition("[")
-    # A dot for every "::" is no loss where no dot was before.
-    stem = test_id if "." in head else head.replace("::", ".") + bracket + parameters
+    stem = head.replace("::", ".") + bracket + parameters
     safe = _safe(stem)
-    if safe == stem:
+    # A dot for "::" tells all that there is to tell only where no other dot was.
+    if safe == stem and "." not in head:
         return safe + _SUFFIX
     digest = blake2b(test_id.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     tail = f"~{digest}{_SUFFIX}"

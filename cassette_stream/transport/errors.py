@@ -11,6 +11,7 @@ import importlib
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+
 from cassette_stream.exceptions import RecordingEndedError
 from cassette_stream.script import Fail, FailureKind
 

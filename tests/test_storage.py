@@ -1,0 +1,454 @@
+"""Files are the old ones or the new ones, one writer at a time, under names that are safe."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cassette_stream.exceptions import (
+    CassetteError,
+    CassetteLockError,
+    CassetteNotFoundError,
+    CassetteWriteError,
+)
+from cassette_stream.storage import cassette_name, inside, locked, read, write
+
+OLD, NEW = b"the old cassette\n", b"the new cassette, which is longer\n" * 50
+SYSTEM_CALLS = ("mkdir", "stat", "access", "open", "chmod", "write", "fsync", "close", "replace")
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and symlinks of POSIX")
+
+
+class Disk:
+    """Counts the system calls of a write, and fails the one with the number *fails*."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: int, code: int) -> None:
+        self.calls: list[str] = []
+        self._fails = fails
+        self._code = code
+        for name in SYSTEM_CALLS:
+            monkeypatch.setattr(os, name, self._counted(name, getattr(os, name)))
+
+    def _counted(self, name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def counted(*args: object, **options: object) -> object:
+            self.calls.append(name)
+            if len(self.calls) == self._fails:
+                if name == "close":
+                    call(*args, **options)  # what failed to close is closed all the same
+                raise OSError(self._code, os.strerror(self._code))
+            return call(*args, **options)
+
+        return counted
+
+
+def calls_of_a_write(folder: Path, before: bytes | None) -> list[str]:
+    target = folder / "counted.yaml"
+    if before is not None:
+        target.write_bytes(before)
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch, 0, 0)
+        write(target, NEW)
+    return disk.calls
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EXDEV])
+@pytest.mark.parametrize("before", [OLD, None], ids=["replaced", "made"])
+def test_a_write_that_fails_at_any_call_leaves_the_old_file_or_the_new_one(
+    tmp_path: Path, before: bytes | None, code: int
+) -> None:
+    count = len(calls_of_a_write(tmp_path, before))
+    assert count >= 8
+
+    for number in range(1, count + 1):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        target = folder / "cassette.yaml"
+        if before is not None:
+            target.write_bytes(before)
+        with pytest.MonkeyPatch.context() as patch:
+            disk = Disk(patch, number, code)
+            failed = failure_of(lambda target=target: write(target, NEW))
+
+        left = {file.name: file.read_bytes() for file in folder.iterdir()}
+        old = {} if before is None else {"cassette.yaml": before}
+        assert left in (old, {"cassette.yaml": NEW}), disk.calls
+        assert failed is not None or left == {"cassette.yaml": NEW}, disk.calls
+        if "replace" not in disk.calls[: number - 1]:
+            assert left == old or failed is None, disk.calls
+
+
+def failure_of(call: Callable[[], None]) -> CassetteWriteError | None:
+    try:
+        call()
+    except CassetteWriteError as error:
+        return error
+    return None
+
+
+def test_a_folder_that_cannot_be_forced_to_the_disk_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = calls_of_a_write(tmp_path, None)
+    number = len(calls) - calls[::-1].index("fsync")
+    assert calls[number - 2 : number] == ["replace", "fsync"]
+
+    Disk(monkeypatch, number, errno.EIO)
+    with pytest.raises(CassetteWriteError, match="in place, but a power cut may undo that"):
+        write(tmp_path / "cassette.yaml", NEW)
+    assert read(tmp_path / "cassette.yaml") == NEW
+
+
+def test_a_file_system_that_cannot_force_folders_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = calls_of_a_write(tmp_path, None)
+    number = len(calls) - calls[::-1].index("fsync")
+    assert calls[number - 2 : number] == ["replace", "fsync"]
+
+    Disk(monkeypatch, number, errno.EINVAL)
+    write(tmp_path / "cassette.yaml", NEW)
+
+    assert read(tmp_path / "cassette.yaml") == NEW
+
+
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: whole(fd, bytes(data)[:7]))
+
+    write(tmp_path / "cassette.yaml", NEW)
+
+    assert read(tmp_path / "cassette.yaml") == NEW
+
+
+def test_what_reads_back_other_than_written_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "cassette.yaml"
+    target.write_bytes(OLD)
+    whole = os.write
+
+    def rotten(fd: int, data: bytes) -> int:
+        return whole(fd, b"\0" * len(data))
+
+    monkeypatch.setattr(os, "write", rotten)
+    with pytest.raises(CassetteWriteError, match="reads back other"):
+        write(target, NEW)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {target.name: OLD}
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("not what was recorded"), OSError("its own"), KeyboardInterrupt()]
+)
+def test_what_the_check_raises_comes_through_and_replaces_nothing(
+    tmp_path: Path, error: BaseException
+) -> None:
+    target = tmp_path / "cassette.yaml"
+    target.write_bytes(OLD)
+
+    def check(content: bytes) -> None:
+        assert content == NEW
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        write(target, NEW, check=check)
+    assert raised.value is error
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {target.name: OLD}
+
+
+def test_a_check_that_is_content_lets_the_file_through(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    write(tmp_path / "cassette.yaml", NEW, check=seen.append)
+
+    assert seen == [NEW]
+    assert read(tmp_path / "cassette.yaml") == NEW
+
+
+@needs_posix
+@pytest.mark.parametrize("there", [True, False], ids=["file", "dangling"])
+def test_a_symlink_stays_one_and_its_target_is_written(tmp_path: Path, *, there: bool) -> None:
+    target = tmp_path / "elsewhere" / "real.yaml"
+    if there:
+        target.parent.mkdir()
+        target.write_bytes(OLD)
+    link = tmp_path / "link.yaml"
+    link.symlink_to(target)
+
+    write(link, NEW)
+
+    assert link.is_symlink()
+    assert target.read_bytes() == NEW
+
+
+@needs_posix
+def test_a_symlink_to_itself_is_an_error_and_stays(tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(link)
+
+    with pytest.raises(CassetteWriteError, match="symbolic links"):
+        write(link, NEW)
+    assert [file.name for file in tmp_path.iterdir()] == ["link.yaml"]
+
+
+@needs_posix
+def test_a_new_file_gets_the_mode_of_the_umask_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.yaml", tmp_path / "old.yaml"
+    old.write_bytes(OLD)
+    old.chmod(0o640)
+    before = os.umask(0o027)
+    try:
+        write(new, NEW)
+        write(old, NEW)
+    finally:
+        os.umask(before)
+
+    assert new.stat().st_mode & 0o777 == 0o640 & ~0o027
+    assert old.stat().st_mode & 0o777 == 0o640
+
+
+@needs_posix
+def test_a_write_protected_file_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "cassette.yaml"
+    target.write_bytes(OLD)
+    target.chmod(0o444)
+    # Root may write anything, and tests may run as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+
+    with pytest.raises(CassetteWriteError, match="write-protected"):
+        write(target, NEW)
+    assert target.read_bytes() == OLD
+
+
+@needs_posix
+def test_a_read_only_folder_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write into read-only folders; EACCES is injected above")
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+
+    with pytest.raises(CassetteWriteError, match="Permission denied"):
+        write(folder / "cassette.yaml", NEW)
+    assert list(folder.iterdir()) == []
+
+
+@needs_posix
+def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(CassetteWriteError, match="no regular file"):
+        write(pipe, NEW)
+    with pytest.raises(CassetteWriteError, match="no regular file"):
+        write(tmp_path, NEW)
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "b" / "cassette.yaml", NEW)
+
+    assert read(tmp_path / "a" / "b" / "cassette.yaml") == NEW
+
+
+def test_a_file_that_is_missing_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(CassetteNotFoundError, match=r"no cassette '.*gone.yaml'.*'once'"):
+        read(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.EISDIR, "is a folder"),
+        (errno.EACCES, "may not be read by this user"),
+        (errno.EIO, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    def broken(path: Path) -> bytes:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(CassetteError, match=words):
+        read(tmp_path / "cassette.yaml")
+
+
+# The lock.
+
+
+def add_line(path: Path) -> None:
+    with locked(path):
+        write(path, read(path) + b"one more\n")
+
+
+def test_eight_threads_lose_nothing_under_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "cassette.yaml"
+    path.write_bytes(b"")
+    threads = [
+        threading.Thread(target=lambda: [add_line(path) for _ in range(5)]) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert path.read_bytes() == b"one more\n" * 40
+
+
+def test_four_processes_lose_nothing_under_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "cassette.yaml"
+    path.write_bytes(b"")
+    program = (
+        "import sys\n"
+        "from cassette_stream.storage import locked, read, write\n"
+        "for _ in range(5):\n"
+        "    with locked(sys.argv[1]):\n"
+        "        write(sys.argv[1], read(sys.argv[1]) + b'one more\\n')\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program, path]) for _ in range(4)]
+
+    assert [process.wait(60) for process in running] == [0] * 4
+    assert path.read_bytes() == b"one more\n" * 20
+
+
+def test_a_lock_that_is_held_is_an_error_that_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "cassette.yaml"
+    with (
+        locked(path),
+        pytest.raises(CassetteLockError, match=r"for 0.01 seconds: .*\.cassette\.yaml\.lock"),
+        locked(path, timeout=0.01),
+    ):
+        pytest.fail("two hold one lock")
+
+
+@needs_posix
+def test_a_symlink_shares_the_lock_of_its_target(tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(tmp_path / "cassette.yaml")
+    with (
+        locked(link),
+        pytest.raises(CassetteLockError),
+        locked(tmp_path / "cassette.yaml", timeout=0.01),
+    ):
+        pytest.fail("two hold one lock")
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "cassette.yaml"
+    with pytest.raises(ZeroDivisionError), locked(path):
+        raise ZeroDivisionError
+
+    with locked(path, timeout=0):
+        assert (tmp_path / "new").is_dir()
+
+
+def test_where_there_can_be_no_lock_the_error_says_so(tmp_path: Path) -> None:
+    (tmp_path / ".cassette.yaml.lock").mkdir()
+
+    with (
+        pytest.raises(CassetteLockError, match="cannot be locked"),
+        locked(tmp_path / "cassette.yaml"),
+    ):
+        pytest.fail("a folder is a lock")
+
+
+# Names.
+
+
+@given(st.text(min_size=1, max_size=300) | st.from_regex(r"\A[\w:/.\[\]~-]{1,40}\Z"))
+def test_a_name_is_one_safe_file_name(test_id: str) -> None:
+    name = cassette_name(test_id)
+
+    assert not set(name) & set('<>:"/\\|?*\0\r\n\t ')
+    assert name.isprintable()
+    assert name.endswith(".yaml")
+    assert len(name.encode()) <= 200
+    assert not name.startswith((".", "-"))
+    assert Path("folder", name) == inside("folder", name)
+
+
+@given(st.lists(st.text(alphabet="aA.:/[]~ \u00e9e\u0301-_", min_size=1), min_size=2, unique=True))
+def test_two_ids_never_give_one_name(ids: list[str]) -> None:
+    assert len({cassette_name(test_id) for test_id in ids}) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("test_id", "name"),
+    [
+        ("test_count", "test_count.yaml"),
+        ("TestChat::test_count[gpt-4.1]", "TestChat.test_count[gpt-4.1].yaml"),
+        ("test_count[a b]", "test_count[a-b]~"),
+        ("tests/test_chat.py::test_count", "tests-test_chat.py.test_count~"),
+        ("TestChat.test_count", "TestChat.test_count~"),
+        ("../../etc/passwd", "_etc-passwd~"),
+        ("..", "_~"),
+        ("/", "_~"),
+        ("C:\\autoexec", "C-autoexec~"),
+        ("con", "_con~"),
+        ("NUL.tar", "_NUL.tar~"),
+        ("com¹", "_com¹~"),
+        ("-rf", "_rf~"),
+        (".hidden", "_hidden~"),
+        ("trailing.", "trailing~"),
+        ("two\nlines\0", "two-lines-~"),
+        ("caf\u00e9", "caf\u00e9.yaml"),
+        ("cafe\u0301", "caf\u00e9~"),
+        ("\ud800", "_~"),
+        ("x" * 195, "x" * 195 + ".yaml"),
+        ("x" * 196, "x" * 184 + "~"),
+        ("\u65e5" * 80, "\u65e5" * 61 + "~"),
+    ],
+)
+def test_names_of_ids_as_people_write_them(test_id: str, name: str) -> None:
+    found = cassette_name(test_id)
+
+    assert found == name or (name.endswith("~") and found.startswith(name))
+    assert ("~" in found) == name.endswith("~")
+
+
+def test_an_empty_id_has_no_name() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        cassette_name("")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/../../x", "/x", "\\x", "C:x", "C:\\x", "a\\..\\x", "a\0b"]
+)
+def test_names_that_lead_out_of_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="without '..', drive or root"):
+        inside(tmp_path, name)
+
+
+@needs_posix
+def test_a_symlink_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "cassettes"
+    folder.mkdir()
+    (folder / "out").symlink_to(tmp_path)
+
+    with pytest.raises(ValueError, match="leads out of"):
+        inside(folder, "out/cassette.yaml")
+
+
+def test_names_in_subfolders_are_inside(tmp_path: Path) -> None:
+    assert inside(tmp_path, "test_chat/test_count.yaml") == tmp_path / "test_chat/test_count.yaml"
+
+
+@pytest.fixture(autouse=True)
+def every_descriptor_is_closed() -> Iterator[None]:
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        yield
+        return
+    before = len(list(folder.iterdir()))
+    yield
+
+    assert len(list(folder.iterdir())) == before
