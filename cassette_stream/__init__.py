@@ -17,10 +17,10 @@ if TYPE_CHECKING:
         Cassette,
         Ending,
         Interaction,
-        Redactor,
         Request,
         Response,
     )
+    from cassette_stream.cassette.redact import Redactor
     from cassette_stream.server import LoopbackServer
     from cassette_stream.session import Session, use_cassette
     from cassette_stream.storage import cassette_name
@@ -48,7 +48,7 @@ _HOMES = {
     "Ending": "cassette",
     "Interaction": "cassette",
     "LoopbackServer": "server",
-    "Redactor": "cassette",
+    "Redactor": "cassette.redact",
     "Request": "cassette",
     "Response": "cassette",
     "Session": "session",

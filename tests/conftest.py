@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support import CORPUS
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:

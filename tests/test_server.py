@@ -282,6 +282,21 @@ def test_a_connection_serves_one_request_after_the_other(fresh: LoopbackServer) 
     assert [exchange.request.url[-2:] for exchange in fresh.exchanges] == ["/1", "/2", "/3"]
 
 
+def test_an_upload_behind_a_slow_answer_waits_and_is_read_whole(fresh: LoopbackServer) -> None:
+    fresh.respond([Wait(0.05), Head(200)])
+    size = 4 << 20
+    upload = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (size, b"x" * size)
+    talk(fresh, upload + upload + get())
+
+    assert [len(exchange.request.body) for exchange in fresh.exchanges] == [size, size, 0]
+
+
+def test_a_route_may_be_a_function_of_the_request(fresh: LoopbackServer) -> None:
+    fresh.script(lambda request: request.body == b"b", lambda _: iter([Head(201)]))
+
+    assert [httpx.post(fresh.url, content=body).status_code for body in (b"a", b"b")] == [404, 201]
+
+
 def test_a_chunked_upload_is_read_whole(fresh: LoopbackServer) -> None:
     fresh.respond([Head(200)])
     httpx.post(f"{fresh.url}/up?q=1", content=iter([b"ab", b"", b"c" * 100_000]))
@@ -464,6 +479,47 @@ def test_nothing_is_left_behind() -> None:
 
     assert how == {How.CANCELLED}
     assert (threading.active_count(), open_sockets()) == (threads, sockets)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_a_server_that_gets_no_socket_says_so() -> None:
+    import resource
+
+    used = max(int(fd.name) for fd in Path("/proc/self/fd").iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        with pytest.raises(OSError, match="Too many open files"):
+            LoopbackServer().start()
+
+    assert used > 2
+
+
+def test_a_script_that_blocks_the_server_is_told_when_it_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cassette_stream.server.thread._PATIENCE", 0.2)
+    blocked, free = threading.Event(), threading.Event()
+
+    def blocking(_: Request) -> Script:
+        blocked.set()
+        free.wait(5)
+        yield Head(200)
+
+    before = threading.active_count()
+    with socket.socket() as sock, pytest.raises(RuntimeError, match="a script blocks it"):
+        with LoopbackServer() as server:
+            server.script(None, blocking)
+            sock.connect(address(server))
+            sock.sendall(get())
+            blocked.wait(5)
+    free.set()
+    for thread in threading.enumerate():
+        if thread.name == "cassette-stream server":
+            thread.join(5)
+
+    assert threading.active_count() == before
 
 
 def test_a_server_starts_again_after_it_stopped() -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import http.client
 import inspect
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +28,11 @@ from cassette_stream.exceptions import (
     RecordingEndedError,
     SessionError,
     UnfiredRuleError,
+    UnguardedConnectionError,
     UnplayedError,
 )
 from cassette_stream.session import current
+from cassette_stream.session import session as session_module
 
 URL = "https://api.test/v1/chat"
 libraries = pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda it: it.__name__)
@@ -667,3 +671,34 @@ def test_a_pace_never_changes_what_comes(pace: Any, tmp_path_factory: Any) -> No
         played = ask(offline)
 
     assert played == live
+
+
+def test_a_stack_that_no_cassette_sees_is_refused_by_name(tmp_path: Path) -> None:
+    with use_cassette(tmp_path / "a.yaml"):
+        with pytest.raises(UnguardedConnectionError, match=r"http\.client.*192\.0\.2\.1"):
+            http.client.HTTPConnection("192.0.2.1").request("GET", "/")
+        with pytest.raises(UnguardedConnectionError, match="a plain socket"):
+            socket.create_connection(("192.0.2.1", 443))
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [({}, True), ({"guard": False}, False), ({"ignore_hosts": ["192.0.2.*"]}, False)],
+    ids=["guarded", "unguarded", "ignored"],
+)
+def test_the_guard_asks_the_session(tmp_path: Path, options: Any, *, refused: bool) -> None:
+    with use_cassette(tmp_path / "a.yaml", **options):
+        reason = session_module._refusal("192.0.2.1", 443, "urllib3")
+
+    assert (reason is not None) is refused
+    assert session_module._refusal("192.0.2.1", 443, "urllib3") is None
+
+
+def test_a_local_service_passes_even_where_it_cannot_be_told_which_session_answers(
+    tmp_path: Path,
+) -> None:
+    with use_cassette(tmp_path / "a.yaml"), use_cassette(tmp_path / "b.yaml"):
+        assert (
+            in_a_thread(lambda: session_module._refusal("127.0.0.1", 5432, "a plain socket"))
+            is None
+        )

@@ -151,24 +151,23 @@ class Events:
     def node(self) -> yaml.Event:
         """The event with which the next node begins, or with which a map or list ends."""
         event = self._next()
-        if isinstance(event, yaml.NodeEvent):
-            self._check(event)
-        else:
+        if not isinstance(event, yaml.NodeEvent):
             self._depth -= 1
-        return event
-
-    def _check(self, event: yaml.NodeEvent) -> None:
+            return event
         self._nodes += 1
         if self._nodes > self._limits.nodes:
             raise self.error(f"a document holds at most {self._limits.nodes} values")
         if event.anchor is not None:
             raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
-        if getattr(event, "tag", None) is not None:
+        # An alias is named like its anchor, so it got no further.
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        if event.tag is not None:
             raise self.error("a cassette takes no tags (!): quote the text")
         if not isinstance(event, yaml.ScalarEvent):
             self._depth += 1
             if self._depth > self._limits.depth:
                 raise self.error(f"more than {self._limits.depth} lists and maps in each other")
+        return event
 
     def text(self, event: yaml.Event, name: str) -> str:
         """The text of *event*, the latest, which is the value of *name*."""

@@ -256,7 +256,9 @@ def _last_block(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
     lines = block.split(b"\n    ")
     if b"\n" in b"".join(map(bytes.rstrip, lines, repeat(b"\n"))):
         return None
-    rest = b"\n".join(lines)[1:]
+    # The first line end is that of the line which opens the block.
+    lines[0] = lines[0][1:]
+    rest = b"\n".join(lines if lines[0] or block[1:2] == b"\n" else lines[1:])
     return opened.end(), rest if opened[1] == b"+" else rest.rstrip(b"\n")
 
 

@@ -26,6 +26,8 @@ _UNSAFE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
 _PLAIN = re.compile(rf"(?![{_UNSAFE}])[A-Za-z_/(\xa1-\U0010ffff][^\t\n{_UNSAFE}]*")
 _ESCAPED = re.compile(rf'[\t\n"\\{_UNSAFE}]')
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+_TRAILING_BLANK = re.compile(r"[ \t](?:\n|\Z)")
+_LINE_WITH_TEXT = re.compile(rb"\n(?=[^\n])")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 
 _ASCII_TEXT = bytes((0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)))
@@ -84,14 +86,15 @@ def quoted(text: str, indent: int | None = None) -> str:
     return '"' + f"\\\n{' ' * indent}".join([*lines[:1], *rest]) + '"'
 
 
-def block(text: str, indent: int) -> str:
-    """*text* as a literal block with its content at column *indent*, last line end included.
+def block(data: bytes, indent: int) -> tuple[bytes, bytes, bytes]:
+    """*data* as a literal block with its content at column *indent*, in parts that follow each other.
 
-    The caller knows that *text* is not empty and holds nothing forbidden.
+    The caller knows that *data* is UTF-8, not empty, and holds nothing forbidden.
     """
-    pad = " " * indent
-    lines = "\n".join([pad + line if line else line for line in text.split("\n")])
-    return f"|2+\n{lines}" if text.endswith("\n") else f"|2-\n{lines}\n"
+    pad = b" " * indent
+    first = b"" if data.startswith(b"\n") else pad
+    lines = _LINE_WITH_TEXT.sub(b"\n" + pad, data)
+    return (b"|2+\n" + first, lines, b"") if data.endswith(b"\n") else (b"|2-\n" + first, lines, b"\n")
 
 
 def string(text: str, indent: int) -> str:
@@ -99,14 +102,10 @@ def string(text: str, indent: int) -> str:
     if _is_plain(text):
         return f"{text}\n"
     # Blanks at the end of a line do not survive the habits of editors, so they are quoted.
-    if (
-        "\n" in text.strip("\n")
-        and " \n" not in text
-        and "\t\n" not in text
-        and text[-1] not in " \t"
-        and forbidden(text.encode("utf-8", "surrogatepass")) is None
-    ):
-        return block(text, indent)
+    if "\n" in text.strip("\n") and not _TRAILING_BLANK.search(text):
+        data = text.encode("utf-8", "surrogatepass")
+        if forbidden(data) is None:
+            return b"".join(block(data, indent)).decode()
     return f"{quoted(text, indent)}\n"
 
 

@@ -27,6 +27,9 @@ _HOP_HEADERS = frozenset(
 )
 """What the HTTP library or the recorder writes, not the caller."""
 
+_DEEPEST = 100
+"""How deep a body may be nested and still count as JSON: what compares it recurses."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BOUNDARY = re.compile(r'(?i:boundary)="?([^";]+)"?')
 # With its padding: a recorded answer that is part of the next request was redacted at its
@@ -101,9 +104,25 @@ def _body(source: tuple[bytes, str], ignored: Ignored) -> object:
         value = json.loads(body, parse_float=_number, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return body
+    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value):
+        return body
     for path in ignored.fields:
         drop(value, path)
     return value
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _body_source(request: Request) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Iterator
+from itertools import chain
 
 from cassette_stream.cassette.frames import fold_frames, milliseconds
 from cassette_stream.cassette.json_text import exact_json, write_json
@@ -41,8 +42,8 @@ def dumps(cassette: Cassette) -> bytes:
         raise ValueError(
             f"cassettes of version {FORMAT_VERSION} are written, not {cassette.version}"
         )
-    documents = map(dump_interaction, cassette.interactions)
-    return b"".join([dump_header(cassette.recorded_with), *documents])
+    documents = map(_parts, cassette.interactions)
+    return b"".join([dump_header(cassette.recorded_with), *chain.from_iterable(documents)])
 
 
 def dump_header(recorded_with: str) -> bytes:
@@ -56,7 +57,13 @@ def dump_interaction(interaction: Interaction) -> bytes:
     Raises:
         CassetteError: A string holds a lone surrogate, which no YAML can hold.
     """
-    return _encode("".join(_interaction(interaction)))
+    return b"".join(_parts(interaction))
+
+
+def _parts(interaction: Interaction) -> tuple[bytes, ...]:
+    """The document in parts; bodies are long, and joined once."""
+    head = _encode("".join(_head(interaction)))
+    return (head, *_body(interaction.response.body)) if interaction.response else (head,)
 
 
 def _encode(text: str) -> bytes:
@@ -70,7 +77,7 @@ def _encode(text: str) -> bytes:
         ) from None
 
 
-def _interaction(interaction: Interaction) -> Iterator[str]:
+def _head(interaction: Interaction) -> Iterator[str]:
     date = interaction.recorded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     yield f"---\nrecorded_at: {date}\n"
     if interaction.incomplete:
@@ -79,7 +86,7 @@ def _interaction(interaction: Interaction) -> Iterator[str]:
     yield from _request(interaction.request)
     if interaction.response is not None:
         yield "response:\n"
-        yield from _response(interaction.response)
+        yield from _response_head(interaction.response)
     if interaction.failure is not None:
         yield "failure:\n"
         yield from _ending(interaction.failure, "  ")
@@ -93,10 +100,10 @@ def _request(request: Request) -> Iterator[str]:
     if value is not None:
         yield from write_json(value, "  json:", 2)
     else:
-        yield from _body(request.body)
+        yield b"".join(_body(request.body)).decode()
 
 
-def _response(response: Response) -> Iterator[str]:
+def _response_head(response: Response) -> Iterator[str]:
     yield f"  status: {response.status}\n"
     if response.reason is not None:
         yield f"  reason: {inline(response.reason)}\n"
@@ -113,7 +120,6 @@ def _response(response: Response) -> Iterator[str]:
     else:
         yield "  ending:\n"
         yield from _ending(response.ending, "    ")
-    yield from _body(response.body)
 
 
 def _headers(headers: Headers) -> Iterator[str]:
@@ -131,26 +137,22 @@ def _ending(ending: Ending, pad: str) -> Iterator[str]:
         yield f"{pad}failure: {ending.failure}\n{pad}message: {inline(ending.message)}\n"
 
 
-def _body(body: bytes) -> Iterator[str]:
+def _body(body: bytes) -> tuple[bytes, ...]:
+    """The key of the body that suits it, and the body; the last of a request or response."""
     if not body:
-        return
+        return ()
     try:
-        body.decode()
+        body.isascii() or body.decode()
     except UnicodeDecodeError:
-        yield from _base64(body)
-        return
+        return _base64(body)
     lf = body.replace(b"\r\n", b"\n") if b"\r" in body else body
     crlf = len(lf) < len(body)
     if forbidden(lf) is not None or (crlf and len(body) - len(lf) != lf.count(b"\n")):
-        yield f"  body: {quoted(body.decode(), 4)}\n"
-        return
-    if crlf:
-        yield "  newline: crlf\n"
-    yield "  body: "
-    yield block(lf.decode(), 4)
+        return b"  body: ", quoted(body.decode(), 4).encode(), b"\n"
+    return (b"  newline: crlf\n  body: " if crlf else b"  body: ", *block(lf, 4))
 
 
-def _base64(body: bytes) -> Iterator[str]:
-    text = b2a_base64(body, newline=False).decode()
-    lines = [text[at : at + COLUMNS] for at in range(0, len(text), COLUMNS)]
-    yield "  body_base64: |2-\n    " + "\n    ".join(lines) + "\n"
+def _base64(body: bytes) -> tuple[bytes, ...]:
+    letters = b2a_base64(body, newline=False)
+    lines = [letters[at : at + COLUMNS] for at in range(0, len(letters), COLUMNS)]
+    return b"  body_base64: |2-\n    ", b"\n    ".join(lines), b"\n"

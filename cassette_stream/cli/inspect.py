@@ -92,7 +92,7 @@ def _rows(it: InteractionFigures) -> Iterator[tuple[str, str]]:
 
 def _told(response: ResponseFigures) -> Iterator[str]:
     yield str(response.status)
-    yield response.content_type or "no content type"
+    yield (response.content_type or "no content type").partition(";")[0]
     yield count(response.bytes, "byte")
     if response.removed_coding:
         yield f"sent in {response.removed_coding}"

@@ -79,16 +79,17 @@ class _Performer:
                     self._head(step)
                 case Emit(data):
                     self._emit(data)
-                case Fail(kind, detail):
-                    why = f"{FAILURES[kind]} ({kind}{f': {detail}' if detail else ''})"
+                case Fail(FailureKind.RECORDING_ENDED, detail):
                     # The recorded caller had enough here. Nothing failed.
-                    return self._end(why, went_well=kind is FailureKind.RECORDING_ENDED)
+                    return self._end(detail, went_well=True)
+                case Fail(kind, detail):
+                    return self._end(f"{FAILURES[kind]} ({kind}{detail and f': {detail}'})")
                 case _:
                     assert_never(step)
         return self._end("complete", went_well=True)
 
     def _head(self, head: Head) -> None:
-        kind = dict(head.headers).get("content-type", "no content type")
+        kind = dict(head.headers).get("content-type", "no content type").partition(";")[0]
         typer.echo(f"{head.status}, {kind}, after {self._elapsed()}", err=True)
 
     def _emit(self, data: bytes) -> None:

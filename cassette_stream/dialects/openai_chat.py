@@ -101,7 +101,7 @@ def _choice(index: int, delta: object, finish_reason: str | None) -> dict[str, o
 
 def _deltas(message: Message, cut: Cut, interleave: bool) -> Iterator[dict[str, object]]:
     calls = [_call_deltas(*call, cut) for call in enumerate(message.tool_calls or ())]
-    texts = [
+    texts: list[dict[str, object]] = [
         {field: piece}
         for field in ("reasoning_content", "refusal", "content")
         for piece in cut(getattr(message, field) or "")

@@ -1,4 +1,4 @@
-"""Requests of the three dialects, read as what the embedded model needs to know.
+"""Requests to OpenAI and Anthropic, read as what the embedded model needs to know.
 
 A request is read by its types, and only the fields that matter to an answer. What does
 not fit is a `msgspec.MsgspecError` that names the place.
@@ -6,7 +6,6 @@ not fit is a `msgspec.MsgspecError` that names the place.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -16,11 +15,11 @@ import msgspec
 
 from cassette_stream.server.embedded import Ask, Tool
 
-__all__ = ("Asked", "read_anthropic", "read_gemini", "read_openai_chat")
+__all__ = ("Asked", "Choices", "Json", "Limit", "count_words", "read_anthropic", "read_openai_chat")
 
-_Json: TypeAlias = dict[str, object]
-_Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
-_Limit = Annotated[int, msgspec.Meta(ge=0)]
+Json: TypeAlias = dict[str, object]
+Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
+Limit = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class _Message(msgspec.Struct):
 
 class _Function(msgspec.Struct):
     name: str
-    parameters: _Json | None = None
+    parameters: Json | None = None
 
 
 class _Named(msgspec.Struct):
@@ -72,9 +71,9 @@ class _OpenAIRequest(msgspec.Struct):
     tools: list[_OpenAITool] | None = None
     tool_choice: str | _OpenAIToolChoice | None = None
     reasoning_effort: str | None = None
-    n: _Choices | None = None
-    max_tokens: _Limit | None = None
-    max_completion_tokens: _Limit | None = None
+    n: Choices | None = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
 
 
 def read_openai_chat(body: bytes) -> Asked:
@@ -89,7 +88,7 @@ def read_openai_chat(body: bytes) -> Asked:
         model=asked.model,
         key=body,
         prompt=_last_of_user(asked.messages),
-        prompt_words=_words(_text(message.content) for message in asked.messages),
+        prompt_words=count_words(_text(message.content) for message in asked.messages),
         results=tuple(_text(message.content) for message in trailing)[::-1],
         tools=() if choice == "none" else _tools(functions),
         forced_tool=forced.name if forced else None,
@@ -103,7 +102,7 @@ def read_openai_chat(body: bytes) -> Asked:
 
 class _AnthropicTool(msgspec.Struct):
     name: str
-    input_schema: _Json | None = None
+    input_schema: Json | None = None
 
 
 class _AnthropicToolChoice(msgspec.Struct):
@@ -118,7 +117,7 @@ class _Thinking(msgspec.Struct):
 class _AnthropicRequest(msgspec.Struct):
     model: str
     messages: list[_Message]
-    max_tokens: _Limit
+    max_tokens: Limit
     system: str | list[_Part] | None = None
     stream: bool | None = None
     tools: list[_AnthropicTool] | None = None
@@ -139,7 +138,7 @@ def read_anthropic(body: bytes) -> Asked:
         model=asked.model,
         key=body,
         prompt=_last_of_user(asked.messages),
-        prompt_words=_words(map(_text, texts)),
+        prompt_words=count_words(map(_text, texts)),
         results=tuple(_text(part.content) for part in parts if part.type == "tool_result"),
         tools=() if forbidden else _tools(functions),
         forced_tool=choice.name if choice else None,
@@ -149,128 +148,6 @@ def read_anthropic(body: bytes) -> Asked:
         call_id_prefix="toolu_",
     )
     return Asked(ask=ask, stream=bool(asked.stream))
-
-
-class _FunctionResponse(msgspec.Struct):
-    response: object = None
-
-
-class _GeminiPart(msgspec.Struct, rename="camel"):
-    text: str = ""
-    function_response: _FunctionResponse | None = None
-
-
-class _Content(msgspec.Struct):
-    parts: list[_GeminiPart] = []
-    role: str = "user"
-
-
-class _GeminiTool(msgspec.Struct, rename="camel"):
-    function_declarations: list[_Declaration] = []
-
-
-class _Declaration(msgspec.Struct, rename="camel"):
-    name: str
-    parameters: _Json | None = None
-    parameters_json_schema: _Json | None = None
-
-
-class _CallingConfig(msgspec.Struct, rename="camel"):
-    mode: str = "AUTO"
-    allowed_function_names: list[str] = []
-
-
-class _ToolConfig(msgspec.Struct, rename="camel"):
-    function_calling_config: _CallingConfig | None = None
-
-
-class _ThinkingConfig(msgspec.Struct, rename="camel"):
-    include_thoughts: bool | None = None
-
-
-class _GenerationConfig(msgspec.Struct, rename="camel"):
-    candidate_count: _Choices | None = None
-    max_output_tokens: _Limit | None = None
-    thinking_config: _ThinkingConfig | None = None
-
-
-class _GeminiRequest(msgspec.Struct, rename="camel"):
-    contents: list[_Content]
-    system_instruction: _Content | None = None
-    tools: list[_GeminiTool] | None = None
-    tool_config: _ToolConfig | None = None
-    generation_config: _GenerationConfig = msgspec.field(default_factory=_GenerationConfig)
-
-
-_GEMINI_STRUCTS = (
-    _GeminiPart,
-    _GeminiTool,
-    _Declaration,
-    _CallingConfig,
-    _ToolConfig,
-    _ThinkingConfig,
-    _GenerationConfig,
-    _GeminiRequest,
-)
-_CAMEL = {
-    field.name: field.encode_name
-    for struct in _GEMINI_STRUCTS
-    for field in msgspec.structs.fields(struct)
-}
-_OPAQUE = frozenset({"parameters", "parametersJsonSchema", "response"})
-
-
-def _camel(value: object) -> object:
-    """*value* with its snake_case fields in camelCase: the API takes both, its SDK mixes them."""
-    match value:
-        case dict():
-            fields = {_CAMEL.get(name, name): item for name, item in value.items()}
-            return {
-                name: item if name in _OPAQUE else _camel(item) for name, item in fields.items()
-            }
-        case list():
-            return [_camel(item) for item in value]
-        case _:
-            return value
-
-
-def read_gemini(body: bytes, *, model: str, stream: bool) -> Asked:
-    """The request in *body* to generate content; its path named *model* and whether to *stream*."""
-    asked = msgspec.convert(_camel(msgspec.json.decode(body)), _GeminiRequest)
-    config = asked.generation_config
-    calling = (asked.tool_config and asked.tool_config.function_calling_config) or _CallingConfig()
-    declared = [tool for group in asked.tools or () for tool in group.function_declarations]
-    functions = [
-        _Function(tool.name, tool.parameters or tool.parameters_json_schema) for tool in declared
-    ]
-    last = asked.contents[-1].parts if asked.contents else []
-    texts = [_gemini_text(content) for content in asked.contents if content.role == "user"]
-    everything = [*asked.contents, *filter(None, [asked.system_instruction])]
-    ask = Ask(
-        model=model,
-        key=body,
-        prompt=texts[-1] if texts else "",
-        prompt_words=_words(map(_gemini_text, everything)),
-        results=tuple(_result(part) for part in last if part.function_response is not None),
-        tools=() if calling.mode == "NONE" else _tools(functions),
-        forced_tool=next(iter(calling.allowed_function_names), None),
-        reasoning=bool(config.thinking_config and config.thinking_config.include_thoughts),
-        choices=config.candidate_count or 1,
-        max_tokens=config.max_output_tokens,
-        id_prefix="",
-    )
-    return Asked(ask=ask, stream=stream)
-
-
-def _gemini_text(content: _Content) -> str:
-    return " ".join(part.text for part in content.parts)
-
-
-def _result(part: _GeminiPart) -> str:
-    response = part.function_response and part.function_response.response
-    # The SDK wraps what a function returned; the wrapping is no part of the finding.
-    found = response["result"] if isinstance(response, dict) and "result" in response else response
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def _tools(functions: Iterable[_Function]) -> tuple[Tool, ...]:
@@ -288,5 +165,5 @@ def _text(content: str | list[_Part] | None) -> str:
     return content or ""
 
 
-def _words(texts: Iterable[str]) -> int:
+def count_words(texts: Iterable[str]) -> int:
     return sum(len(text.split()) for text in texts)

@@ -25,7 +25,8 @@ from cassette_stream.chunks import ModelResponse
 from cassette_stream.dialects import anthropic, gemini, openai_chat
 from cassette_stream.script import Script
 from cassette_stream.server.answers import streamed, whole
-from cassette_stream.server.asks import Asked, read_anthropic, read_gemini, read_openai_chat
+from cassette_stream.server.asks import Asked, read_anthropic, read_openai_chat
+from cassette_stream.server.asks_gemini import read_gemini
 from cassette_stream.server.embedded import Ask
 
 __all__ = ("ENDPOINTS", "Endpoints", "Model")

@@ -172,13 +172,12 @@ class LoopbackServer:
         """Listen on a free port.
 
         Raises:
-            RuntimeError: It is running, or did not come up.
+            RuntimeError: It is running.
+            OSError: There is no port, or no file descriptor.
         """
         if self._thread is not None:
             raise RuntimeError("the server is already running")
-        thread = ServerThread(self._serve)
-        thread.start()
-        self._thread = thread
+        self._thread = ServerThread(self._serve)
 
     def stop(self) -> None:
         """Close everything, and raise the first error of a script that could not be performed.

@@ -7,8 +7,9 @@ thread ends, and the thread has ended when `stop` returns.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from contextlib import ExitStack
 from threading import Thread
 
 from cassette_stream.server.link import Link
@@ -20,27 +21,25 @@ _PATIENCE = 10.0
 
 
 class ServerThread:
-    """A listening server; *serve* is run for each connection, with the server's URL."""
+    """A listening server; *serve* is run for each connection, with the server's URL.
+
+    It listens from the moment it is made.
+
+    Raises:
+        OSError: There is no port, or no file descriptor.
+    """
 
     def __init__(self, serve: Callable[[Link, str], Awaitable[None]]) -> None:
         self._serve = serve
         self._links: set[Link] = set()
-        self._ready: Future[str] = Future()
+        self._stopped = asyncio.Event()
+        with ExitStack() as undo:
+            self._socket = undo.enter_context(socket.create_server((_HOST, 0)))
+            self._loop = asyncio.new_event_loop()
+            undo.pop_all()
+        self.url = f"http://{_HOST}:{self._socket.getsockname()[1]}"
         self._thread = Thread(target=self._run, name="cassette-stream server", daemon=True)
-
-    @property
-    def url(self) -> str:
-        return self._ready.result()
-
-    def start(self) -> None:
-        """Come back when connections are accepted.
-
-        Raises:
-            OSError: There is no port.
-            TimeoutError: The thread did not come up.
-        """
         self._thread.start()
-        self._ready.result(_PATIENCE)
 
     def stop(self) -> None:
         """Come back when everything is closed.
@@ -54,17 +53,11 @@ class ServerThread:
             raise RuntimeError(f"the server did not stop within {_PATIENCE} s: a script blocks it")
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._accept())
-        except OSError as error:
-            self._ready.set_exception(error)
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._accept())
 
     async def _accept(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
-        server = await self._loop.create_server(lambda: Link(self._connected), _HOST, 0)
-        port = server.sockets[0].getsockname()[1]
-        self._ready.set_result(f"http://{_HOST}:{port}")
+        server = await self._loop.create_server(lambda: Link(self._connected), sock=self._socket)
         await self._stopped.wait()
         server.close()
         links = tuple(self._links)

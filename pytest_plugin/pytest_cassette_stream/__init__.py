@@ -51,14 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("cassette") and "cassette_session" not in _fixtures(item):
+        if item.get_closest_marker("cassette"):
             # First, so that no fixture of the test speaks to the network before it.
-            _fixtures(item).insert(0, "cassette_session")
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    names: list[str] = getattr(item, "fixturenames", [])
-    return names
+            names: list[str] = getattr(item, "fixturenames", [])
+            names[:] = ["cassette_session", *(it for it in names if it != "cassette_session")]
 
 
 @pytest.hookimpl(wrapper=True)

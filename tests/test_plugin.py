@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# pytester forgets what its runs import, and libyaml's binding cannot be loaded twice.
+import cassette_stream.session  # noqa: F401
+
+MODULE = """
+import httpx
+import pytest
+
+URL = "https://api.test/v1/chat"
+
+
+def answer(request):
+    return httpx.Response(200, content=iter([b"data: 1\\n\\n", b"data: 2\\n\\n"]))
+
+
+def offline(request):
+    raise AssertionError("the network was touched")
+
+
+def ask(provider):
+    with httpx.Client(transport=httpx.MockTransport(provider)) as client:
+        with client.stream("POST", URL, json={"n": 2}) as response:
+            return list(response.iter_raw())
+"""
+
+
+@pytest.fixture(autouse=True)
+def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+
+@pytest.fixture
+def module(pytester: pytest.Pytester) -> Path:
+    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
+    return pytester.makepyfile(
+        test_app=MODULE
+        + """
+@pytest.mark.cassette
+def test_default_name():
+    assert ask(answer) == [b"data: 1\\n\\n", b"data: 2\\n\\n"]
+
+
+@pytest.mark.cassette("shared")
+@pytest.mark.parametrize("n", [1, 2])
+def test_named(n):
+    ask(answer)
+
+
+class TestClass:
+    @pytest.mark.cassette(mode="once")
+    @pytest.mark.parametrize("text", ["a/b", "../../x"])
+    def test_hostile(self, text, cassette_session):
+        ask(answer)
+        assert len(cassette_session.interactions) == 1
+"""
+    )
+
+
+def test_a_marked_test_records_and_then_plays(pytester: pytest.Pytester, module: Path) -> None:
+    pytester.runpytest().assert_outcomes(passed=5)
+    module.write_text(module.read_text().replace("ask(answer)", "ask(offline)"))
+    files = sorted(path.relative_to(pytester.path) for path in pytester.path.rglob("*.yaml"))
+    pytester.runpytest("--cassette-mode=none").assert_outcomes(passed=5)
+
+    assert files[0] == Path("cassettes/shared.yaml")
+    assert Path("cassettes/test_app/test_default_name.yaml") in files
+    assert len(files) == 4
+    assert all(path.parts[0] == "cassettes" for path in files)
+
+
+def test_the_folder_can_be_told(pytester: pytest.Pytester, module: Path) -> None:
+    pytester.runpytest("--cassette-dir=tapes", "-k", "named").assert_outcomes(passed=2)
+    pytester.makeini("[pytest]\ncassette_dir = spools\ncassette_mode = once\n")
+    pytester.runpytest("-k", "named").assert_outcomes(passed=2)
+
+    assert (pytester.path / "tapes" / "shared.yaml").exists()
+    assert (pytester.path / "spools" / "shared.yaml").exists()
+
+
+def test_the_option_wins_over_the_marker(pytester: pytest.Pytester, module: Path) -> None:
+    result = pytester.runpytest("--cassette-mode=none", "-k", "hostile")
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines("*CassetteNotFoundError*")
+
+
+def test_a_test_that_fails_leaves_no_recording(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MODULE
+        + """
+@pytest.mark.cassette("a")
+def test_fails():
+    ask(answer)
+    assert False
+"""
+    )
+    pytester.runpytest().assert_outcomes(failed=1)
+
+    assert not (pytester.path / "cassettes").exists()
+
+
+def test_a_swallowed_miss_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MODULE
+        + """
+@pytest.mark.cassette("a")
+def test_records():
+    ask(answer)
+
+
+@pytest.mark.cassette("a")
+def test_misses():
+    with httpx.Client() as client:
+        try:
+            client.get(URL)
+        except Exception:
+            pass
+"""
+    )
+    result = pytester.runpytest()
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines("*CassetteMissError: nothing is recorded for GET*")
+
+
+def test_a_fault_and_an_asynchronous_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MODULE
+        + """
+@pytest.mark.cassette("a")
+def test_records():
+    ask(answer)
+
+
+@pytest.mark.cassette("a", faults="body.fin@event=2")
+@pytest.mark.anyio
+async def test_breaks():
+    got = []
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with client.stream("POST", URL, json={"n": 2}) as response:
+                async for chunk in response.aiter_raw():
+                    got.append(chunk)
+    assert got == [b"data: 1\\n\\n"]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+"""
+    )
+
+    pytester.runpytest().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("marker", ["cassette('a', 'b')", "cassette(3)", "cassette('a', name='b')"])
+def test_a_marker_takes_one_name(pytester: pytest.Pytester, marker: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass\n")
+    result = pytester.runpytest()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines("*takes one name*")
+
+
+def test_a_marked_test_asks_for_the_session_before_any_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MODULE
+        + """
+@pytest.fixture(autouse=True)
+def asked():
+    return ask(answer)
+
+
+@pytest.mark.cassette("a")
+def test_it(asked, cassette_session):
+    assert len(cassette_session.recorded) == 1
+"""
+    )
+
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
+def test_the_plugin_loads_nothing_until_a_cassette_is_asked_for(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import sys
+
+
+def test_nothing():
+    heavy = {"cassette_stream", "httpx", "yaml", "hypothesis", "msgspec"}
+    assert "pytest_cassette_stream" in sys.modules
+    assert heavy & set(sys.modules) == set()
+"""
+    )
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:anyio")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_importing_the_package_loads_neither_http_nor_yaml_nor_an_event_loop() -> None:
+    code = (
+        "import sys, cassette_stream; dir(cassette_stream);"
+        "print(sorted({'httpx', 'httpx2', 'yaml', 'asyncio', 'msgspec', 'socket'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
+def test_the_front_door_has_what_it_says() -> None:
+    import cassette_stream
+
+    assert [
+        name for name in cassette_stream.__all__ if getattr(cassette_stream, name) is None
+    ] == []
+    assert dir(cassette_stream) == sorted(cassette_stream.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'cassete'"):
+        _ = cassette_stream.cassete

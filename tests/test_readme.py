@@ -1,0 +1,135 @@
+"""What the README says works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import PROJECT
+
+from cassette_stream import LoopbackServer
+
+README = (PROJECT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def block(words: str) -> str:
+    (found,) = [text for text in BLOCKS if words in text]
+    return found
+
+
+def run(folder: Path, code: str, **environment: str) -> str:
+    env = {name: value for name, value in os.environ.items() if name != "CI"} | environment
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_lines_record_a_stream_and_play_it_back(tmp_path: Path) -> None:
+    code = block("chat.completions.create")
+    with LoopbackServer() as server:
+        environment = server.environment
+        live = run(tmp_path, code, **environment)
+    replayed = run(tmp_path, code, **environment)
+
+    assert "5" in live
+    assert replayed == live
+    assert (tmp_path / "cassettes" / "count.yaml").is_file()
+
+
+def test_the_loopback_server_answers_the_sdk(tmp_path: Path) -> None:
+    code = block("LoopbackServer()")
+    told = run(
+        tmp_path,
+        "import openai\n" + code + "    print(client.chat.completions.create(model='m', messages="
+        "[{'role': 'user', 'content': 'Count from 1 to 5'}]).choices[0].message.content)\n",
+    )
+
+    assert "5" in told
+
+
+def test_marked_tests_run_as_they_stand(pytester: pytest.Pytester) -> None:
+    marked = "\n\n".join(text for text in BLOCKS if "@pytest.mark.cassette" in text)
+    assert marked.count("def test_") == 2
+    pytester.makeconftest(
+        """
+import builtins
+import httpx
+import pytest
+from types import SimpleNamespace
+
+
+class Answer(str):
+    text = property(str)
+    interrupted = False
+
+
+def events(request):
+    words = ["1", ", ", "2", ", ", "3, 4, 5"]
+    return httpx.Response(200, content=(f"data: {word}\\n\\n".encode() for word in words))
+
+
+def ask(client):
+    text, interrupted = "", False
+    try:
+        with client.stream("POST", "https://api.test/v1") as response:
+            for data in response.iter_bytes():
+                text += data.decode()[6:-2]
+    except httpx.TransportError:
+        interrupted = True
+    answer = Answer(text)
+    answer.interrupted = interrupted
+    return answer
+
+
+builtins.ask = ask
+
+
+@pytest.fixture
+def client():
+    with httpx.Client(transport=httpx.MockTransport(events)) as client:
+        yield client
+"""
+    )
+    pytester.makepyfile(marked)
+    record = '@pytest.mark.cassette("count")\ndef test_record(client):\n    ask(client)\n'
+    pytester.makepyfile(test_first="import pytest\n\n\n" + record)
+    env_free = ["-p", "no:cacheprovider", "--cassette-mode=once"]
+
+    pytester.runpytest(*env_free, "test_first.py").assert_outcomes(passed=1)
+    pytester.runpytest(*env_free).assert_outcomes(passed=3)
+
+
+def test_the_law_runs_as_it_stands(tmp_path: Path) -> None:
+    code = block("chunkings(RECORDED)")
+    told = run(
+        tmp_path,
+        "from cassette_stream.wire import SSEDecoder\n"
+        "RECORDED = 'data: \\u00e9\\r\\n\\r\\ndata: [DONE]\\n\\n'.encode()\n"
+        "def decode(chunks):\n"
+        "    decoder = SSEDecoder()\n"
+        "    return [event for chunk in chunks for event in decoder.feed(chunk)]\n"
+        + code
+        + "test_my_decoder_does_not_care_about_boundaries()\nprint('held')\n",
+    )
+
+    assert told == "held\n"
+
+
+def test_every_fault_of_the_table_exists_and_none_is_missing() -> None:
+    from cassette_stream import faults
+
+    table = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", README, re.MULTILINE))
+
+    assert table == set(faults.catalogue())

@@ -1,0 +1,90 @@
+"""The public API as a type checker sees it; checked by mypy, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+
+from cassette_stream import (
+    Interaction,
+    LoopbackServer,
+    Redactor,
+    Request,
+    Response,
+    Session,
+    exceptions,
+    faults,
+    use_cassette,
+    wire,
+)
+
+
+def as_a_context_manager(path: Path) -> None:
+    with use_cassette(path, mode="none", pace=10.0, faults=["body.fin@event=6"]) as session:
+        assert_type(session, Session)
+        assert_type(session.interactions, tuple[Interaction, ...])
+        assert_type(session.transport(), httpx.BaseTransport)
+        assert_type(session.async_transport(), httpx.AsyncBaseTransport)
+        httpx.Client(
+            transport=session.transport(httpx.MockTransport(lambda _: httpx.Response(200)))
+        )
+
+
+async def in_asynchronous_code() -> None:
+    async with use_cassette("a.yaml", redact=None) as session:
+        assert_type(session, Session)
+
+
+@use_cassette("a.yaml")
+def decorated(number: int) -> str:
+    return str(number)
+
+
+@use_cassette("a.yaml", redact=Redactor(), pace="recorded")
+async def decorated_too(number: int) -> str:
+    return str(number)
+
+
+async def decorators_keep_signatures() -> None:
+    assert_type(decorated(1), str)
+    assert_type(await decorated_too(1), str)
+
+
+def quiet(request: Request) -> Request | None:
+    return request if request.method == "POST" else None
+
+
+def short(response: Response) -> Response | None:
+    return response
+
+
+def differs(recorded: Request, live: Request) -> str | None:
+    return None if recorded.url == live.url else "url"
+
+
+def hooks() -> None:
+    use_cassette(
+        "a.yaml",
+        match_on=("method", differs),
+        ignore=["metadata.run_id"],
+        before_record_request=quiet,
+        before_record_response=short,
+        faults=faults.body.Fin(at=faults.Event(6, inside="utf8")),
+    )
+
+
+def events(chunks: list[bytes]) -> list[str]:
+    decoder = wire.SSEDecoder()
+    return [event.data for chunk in chunks for event in decoder.feed(chunk)]
+
+
+def serve() -> str:
+    with LoopbackServer(gap=0.01) as server:
+        assert_type(server.environment, dict[str, str])
+        return server.openai_url
+
+
+def errors() -> tuple[type[Exception], ...]:
+    return (exceptions.CassetteMissError, exceptions.HangError)
