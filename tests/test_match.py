@@ -438,6 +438,10 @@ def test_deep_bodies_are_compared_however_deep_they_are() -> None:
         assert difference(post(deep), post(b"[" + deep + b"]")).startswith("body: ")
 
 
+def test_a_body_of_many_brackets_that_is_not_deep_is_json() -> None:
+    assert not difference(post([[1]] * 200), post(b"[" + b",".join([b"[1.0]"] * 200) + b"]"))
+
+
 def test_the_body_of_a_recorded_request_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
     loads = json.loads

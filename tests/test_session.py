@@ -26,6 +26,7 @@ from cassette_stream.exceptions import (
     CassetteMissError,
     CassetteNotFoundError,
     RecordingEndedError,
+    SecretError,
     SessionError,
     UnfiredRuleError,
     UnguardedConnectionError,
@@ -702,3 +703,54 @@ def test_a_local_service_passes_even_where_it_cannot_be_told_which_session_answe
             in_a_thread(lambda: session_module._refusal("127.0.0.1", 5432, "a plain socket"))
             is None
         )
+
+
+def test_keys_are_gone_before_anything_is_written(tmp_path: Path, provider: Provider) -> None:
+    key = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrStUvWxYz12345678901234567890"
+    path = tmp_path / "a.yaml"
+    with use_cassette(path):
+        live = ask(provider, f"my key is {key}", authorization=f"Bearer {key}")
+    with use_cassette(path, mode="none") as session:
+        played = ask(
+            offline, f"my key is {key.replace('Ab3', 'Xy9')}", authorization="Bearer dummy"
+        )
+
+    assert key.encode() in b"".join(live)
+    assert key not in path.read_text()
+    assert [len(chunk) for chunk in played] == [len(chunk) for chunk in live]
+    assert key not in repr(session.interactions)
+
+
+def test_what_still_looks_like_a_secret_is_not_written(tmp_path: Path, provider: Provider) -> None:
+    from dataclasses import replace
+
+    from cassette_stream import Redactor
+
+    class Forgetful(Redactor):
+        def interaction(self, interaction: Any) -> Any:
+            return replace(interaction, response=replace(interaction.response, status=201))
+
+    path = tmp_path / "a.yaml"
+    with (
+        pytest.raises(SecretError, match="OpenAI|sk-") as caught,
+        use_cassette(path, redact=Forgetful()),
+    ):
+        ask(provider, "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrStUvWxYz12345678901234567890")
+
+    assert "line" in str(caught.value)
+    assert "Ab3d" not in str(caught.value)
+    assert not path.exists()
+
+
+@pytest.mark.anyio
+async def test_an_error_while_writing_becomes_a_note_of_the_error_that_is_on_its_way(
+    tmp_path: Path, provider: Provider
+) -> None:
+    path = tmp_path / "a.yaml"
+    with pytest.raises(LookupError) as caught, use_cassette(path):
+        ask(provider)
+        path.write_text("no cassette\n")
+        raise LookupError
+
+    assert "a.yaml" in caught.value.__notes__[0]
+    assert path.read_text() == "no cassette\n"

@@ -556,11 +556,11 @@ class TestCost:
         """Each growth of the buffer is a copy, and their number is that of its doublings."""
         decoder = SSEDecoder()
         sizes = set()
-        for _ in range(1_000_000):
+        for _ in range(300_000):
             decoder.feed(b"x")
             sizes.add(sys.getsizeof(decoder._held))
 
-        assert decoder.pending == 1_000_000
+        assert decoder.pending == 300_000
         assert len(sizes) < 150
 
     @pytest.mark.parametrize(
@@ -575,6 +575,14 @@ class TestCost:
         late = calls_of(lambda: [list(decoder.feed(piece)) for _ in range(1_000)])
 
         assert late <= early + 10
+
+    @pytest.mark.parametrize("tail", [b"x", b"data: x\n", b"\r"], ids=repr)
+    def test_the_end_of_a_long_unfinished_event_comes_at_once(self, tail):
+        """What is quadratic here takes minutes."""
+        decoder = SSEDecoder()
+        list(decoder.feed(b"data: x\n" + tail * 300_000))
+
+        assert list(decoder.finish(lenient=True)) == []
 
     def test_a_piece_is_the_only_thing_that_is_searched(self):
         """What is held is read only when its block ends."""

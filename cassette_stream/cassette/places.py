@@ -60,9 +60,11 @@ class Places:
 
     def url(self, text: bytes) -> Iterator[Finding]:
         """What is secret in a URL, or in the URLs of a *text*."""
-        for match in _URL_USER.finditer(text):
-            yield Finding(*match.span(1), "user of a url")
-        yield from _named("query parameter", self._query, text)
+        if b"@" in text:
+            for match in _URL_USER.finditer(text):
+                yield Finding(*match.span(1), "user of a url")
+        if b"=" in text:
+            yield from _named("query parameter", self._query, text)
 
     def body(self, text: bytes, content_type: str) -> Iterator[Finding]:
         """What is secret in a body that is no stream."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import repeat
 from typing import overload
 
+from cassette_stream.cassette.documents import RESPONSE, error_at, last_block, starts, whole_lines
 from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Origin, Source
 from cassette_stream.cassette.model import FORMAT_VERSION, Cassette, Interaction, Request
 from cassette_stream.cassette.scalars import forbidden
@@ -22,16 +22,9 @@ from cassette_stream.exceptions import CassetteFormatError
 
 __all__ = ("CassetteReader", "loads", "refit")
 
-_LINE_ENDS = (
-    "git or an editor has changed some line ends to CRLF: put the line '*.yaml -text' into "
-    ".gitattributes and check the file out anew"
-)
 _CASSETTE = re.compile(rb"^cassette:", re.MULTILINE)
 _VCR = re.compile(rb"^interactions:", re.MULTILINE)
-_AFTER_DASHES = (b"\n", b" ", b"\t")
 _NOTHING = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*")
-_RESPONSE = b"\nresponse:\n"
-_BODY = re.compile(rb"\n  body: \|2([+-])\n")
 
 
 def loads(data: bytes, *, file: str) -> Cassette:
@@ -91,15 +84,18 @@ class CassetteReader(Sequence[Interaction]):
         self.file = file
         self._limits = limits
         self._source = source
-        self._data = _whole_lines(data, file)
-        starts = _starts(self._data)
+        self._data = whole_lines(data, file)
+        begins = starts(self._data)
         # What comes before the first line '---' is the header, unless it is nothing.
-        if _NOTHING.fullmatch(self._data, 0, [*starts, len(self._data)][1]):
-            del starts[0]
-        if not starts:
+        if _NOTHING.fullmatch(self._data, 0, [*begins, len(self._data)][1]):
+            del begins[0]
+        if not begins:
             raise self._error("the file is empty; delete it to record it anew", 0)
-        ends = [*starts[1:], len(self._data)]
-        self._header, *self._bounds = zip(starts, ends, strict=True)
+        ends = [*begins[1:], len(self._data)]
+        self._header, *self._bounds = zip(begins, ends, strict=True)
+        for start, end in zip(begins, ends, strict=True):
+            if end - start > limits.size:
+                raise self._error(f"a document holds at most {limits.size} bytes", start)
         self._requests: dict[int, Request] = {}
         self.recorded_with = self._read_header(*self._header)
 
@@ -146,7 +142,7 @@ class CassetteReader(Sequence[Interaction]):
             IndexError: There are not so many.
         """
         start, end = self._bounds[index]
-        last = _last_block(self._data, start, end)
+        last = last_block(self._data, start, end)
         if last:
             opened, rest = last
             # An error may come of the cut: then the whole document tells.
@@ -170,16 +166,14 @@ class CassetteReader(Sequence[Interaction]):
     def _read_request(self, start: int, end: int) -> Request:
         # YAML is read from left to right: if a request is over at the key after it, no
         # matter what follows.
-        response = self._data.find(_RESPONSE, start, end)
+        response = self._data.find(RESPONSE, start, end)
         if response >= 0:
             with suppress(CassetteFormatError):
-                return read_request(self._events(start, response + len(_RESPONSE)))
+                return read_request(self._events(start, response + len(RESPONSE)))
         return read_request(self._events(start, end))
 
     def _events(self, start: int, end: int, rest: bytes | None = None) -> Events:
         """The events of what stands from *start* to *end*."""
-        if end - start > self._limits.size:
-            raise self._error(f"a document of more than {self._limits.size} bytes", start)
         part = self._data[start:end]
         bad = forbidden(part)
         try:
@@ -198,73 +192,4 @@ class CassetteReader(Sequence[Interaction]):
         return Events(text, origin, rest=rest, limits=self._limits, source=self._source)
 
     def _error(self, message: str, at: int) -> CassetteFormatError:
-        return _error(message, self._data, at, self.file)
-
-
-def _error(message: str, data: bytes, at: int, file: str) -> CassetteFormatError:
-    """The error for byte *at* of *data*."""
-    begin = data.rfind(b"\n", 0, at) + 1
-    # Columns are characters; the line may be anything but UTF-8.
-    column = len(data[begin:at].decode(errors="replace"))
-    line = data.count(b"\n", 0, at)
-    return CassetteFormatError(message, file=file, line=line + 1, column=column + 1)
-
-
-def _whole_lines(data: bytes, file: str) -> bytes:
-    """*data* with LF at the end of every line, the last one too."""
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise _error("the file begins with a byte order mark: save it without one", data, 0, file)
-    if b"\r" in data:
-        # A cassette has no CR of its own. Where every line end is CRLF, git has put them
-        # there and taking them out undoes it; where some are, nobody knows what was.
-        crlf = data.count(b"\r\n")
-        if not crlf == data.count(b"\r") == data.count(b"\n"):
-            raise _error(_LINE_ENDS, data, data.index(b"\r"), file)
-        data = data.replace(b"\r\n", b"\n")
-    if data and not data.endswith(b"\n"):
-        message = "the file ends within a line: it was cut, or an editor took the last line end"
-        raise _error(message, data, len(data), file)
-    return data
-
-
-def _starts(data: bytes) -> list[int]:
-    """Where documents begin: at the start, and at every line that is '---', or goes on after it."""
-    starts = [0]
-    at = data.find(b"\n---")
-    while at >= 0:
-        if data[at + 4 : at + 5] in _AFTER_DASHES:
-            starts.append(at + 1)
-        at = data.find(b"\n---", at + 4)
-    return starts
-
-
-def _last_block(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
-    """Where a document's body opens, and the body, if the rest of the document is that block.
-
-    Scanning a literal block is most of what reading a cassette costs. This proves that
-    it needs none: every line has the indent of four or is empty, up to the end, and every
-    character may stand there; that the parser is at a block with this indent when it
-    comes to the line, `Events` makes sure.
-    """
-    response = data.find(_RESPONSE, start, end)
-    opened = _BODY.search(data, response, end) if response >= 0 else None
-    if not opened:
-        return None
-    block = data[opened.end() - 1 : end]
-    if forbidden(block) is not None or not _is_utf8(block):
-        return None
-    lines = block.split(b"\n    ")
-    if b"\n" in b"".join(map(bytes.rstrip, lines, repeat(b"\n"))):
-        return None
-    # The first line end is that of the line which opens the block.
-    lines[0] = lines[0][1:]
-    rest = b"\n".join(lines if lines[0] or block[1:2] == b"\n" else lines[1:])
-    return opened.end(), rest if opened[1] == b"+" else rest.rstrip(b"\n")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        return error_at(message, self._data, at, self.file)

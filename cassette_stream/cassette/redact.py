@@ -199,7 +199,8 @@ class _Job:
         """The *texts* without secrets, also without those that stand by name in another."""
         named = [(text, list(text.findings)) for text in texts]
         for text, findings in named:
-            self.used = max([self.used, *_numbers(text.raw)])
+            if b"REDACTED-" in text.raw:
+                self.used = max([self.used, *_numbers(text.raw)])
             secrets = {text.raw[each.start : each.end] for each in findings}
             self.echoes |= {each for each in secrets if len(each) >= _ECHO}
         self.echoes = {each for each in self.echoes if not is_placeholder(each)}
@@ -217,9 +218,12 @@ class _Job:
         return _disjoint(found, raw)
 
     def _clean(self, text: _Text, findings: list[Finding]) -> bytes:
+        found = _disjoint([*findings, *self.findings(text.raw)], text.raw)
+        if not found:
+            return text.raw
         out: list[bytes] = []
         done = 0
-        for start, end, kind in _disjoint([*findings, *self.findings(text.raw)], text.raw):
+        for start, end, kind in found:
             secret = text.raw[start:end]
             number = self._number(secret)
             stands_in = placeholder(number, secret if text.keeps_length else None)
@@ -238,8 +242,10 @@ class _Job:
         return self.numbers[secret]
 
 
-def _disjoint(findings: Iterable[Finding], raw: bytes) -> list[Finding]:
+def _disjoint(findings: Sequence[Finding], raw: bytes) -> list[Finding]:
     """The *findings* in order, those that overlap as one, and no placeholders."""
+    if not findings:
+        return []
     kept = [match.span() for match in PLACEHOLDER.finditer(raw)] if b"REDACTED-" in raw else []
     found: list[Finding] = []
     for each in sorted(findings, key=lambda finding: (finding.start, -finding.end)):
@@ -253,9 +259,8 @@ def _disjoint(findings: Iterable[Finding], raw: bytes) -> list[Finding]:
 
 
 def _numbers(raw: bytes) -> Iterator[int]:
-    if b"REDACTED-" in raw:
-        for match in re.finditer(rb"REDACTED-([1-9][0-9]{0,8})", raw):
-            yield int(match[1])
+    for match in re.finditer(rb"REDACTED-([1-9][0-9]{0,8})", raw):
+        yield int(match[1])
 
 
 def _occurrences(secret: bytes, raw: bytes) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("MAX_KEY", "block", "escaped", "flow", "forbidden", "inline", "quoted", "string")
+__all__ = ("MAX_KEY", "block", "comment", "flow", "forbidden", "inline", "quoted", "string")
 
 MAX_KEY = 1000
 """Characters; YAML gives up on a key of 1,024."""
@@ -25,6 +25,7 @@ _FLOW = frozenset(",[]{}?:")
 _UNSAFE = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
 _PLAIN = re.compile(rf"(?![{_UNSAFE}])[A-Za-z_/(\xa1-\U0010ffff][^\t\n{_UNSAFE}]*")
 _ESCAPED = re.compile(rf'[\t\n"\\{_UNSAFE}]')
+_CONTROLS = re.compile(rf"[\t\n{_UNSAFE}]")
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 _TRAILING_BLANK = re.compile(r"[ \t](?:\n|\Z)")
 _LINE_WITH_TEXT = re.compile(rb"\n(?=[^\n])")
@@ -70,31 +71,33 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{ord(char):02X}" if ord(char) < 0x100 else f"\\u{ord(char):04X}"
 
 
-def escaped(text: str) -> str:
-    """*text* on one line, every character that cannot stand there as it is as a YAML escape."""
-    return _ESCAPED.sub(_escape, text)
+def comment(text: str) -> str:
+    """*text* as a comment on one line."""
+    return f"# {_CONTROLS.sub(_escape, text)}"
 
 
 def quoted(text: str, indent: int | None = None) -> str:
     """*text* in double quotes; with an *indent*, on one line of the file per line of *text*."""
     if indent is None:
-        return f'"{escaped(text)}"'
+        return f'"{_ESCAPED.sub(_escape, text)}"'
     # A backslash at the end of a line joins it to the next, whose leading blanks go: a
     # blank that is ours needs an escape.
-    lines = [escaped(line) for line in _LINES.findall(text)]
+    lines = [_ESCAPED.sub(_escape, line) for line in _LINES.findall(text)]
     rest = [f"\\{line}" if line.startswith(" ") else line for line in lines[1:]]
     return '"' + f"\\\n{' ' * indent}".join([*lines[:1], *rest]) + '"'
 
 
 def block(data: bytes, indent: int) -> tuple[bytes, bytes, bytes]:
-    """*data* as a literal block with its content at column *indent*, in parts that follow each other.
+    """*data* as a literal block with its content at column *indent*, in parts to be joined.
 
     The caller knows that *data* is UTF-8, not empty, and holds nothing forbidden.
     """
     pad = b" " * indent
     first = b"" if data.startswith(b"\n") else pad
     lines = _LINE_WITH_TEXT.sub(b"\n" + pad, data)
-    return (b"|2+\n" + first, lines, b"") if data.endswith(b"\n") else (b"|2-\n" + first, lines, b"\n")
+    return (
+        (b"|2+\n" + first, lines, b"") if data.endswith(b"\n") else (b"|2-\n" + first, lines, b"\n")
+    )
 
 
 def string(text: str, indent: int) -> str:

@@ -258,6 +258,8 @@ _LOOK_BEHIND = len(b".Bearer ")
 
 def scan(text: bytes) -> Iterator[Finding]:
     """The secrets in *text* that have a shape of their own, wherever they stand."""
+    if len(text) < _RUN:
+        return
     if b"PRIVATE KEY-----" in text:
         for match in _PEM.finditer(text):
             yield Finding(*match.span(), "private key")

@@ -6,10 +6,10 @@ every byte; a request body that is JSON keeps its value.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Iterator
 from itertools import chain
 
+from cassette_stream.cassette.binary import EVENT_STREAM, base64, event_stream
 from cassette_stream.cassette.frames import fold_frames, milliseconds
 from cassette_stream.cassette.json_text import exact_json, write_json
 from cassette_stream.cassette.model import (
@@ -26,9 +26,6 @@ from cassette_stream.cassette.scalars import block, flow, forbidden, inline, quo
 from cassette_stream.exceptions import CassetteError
 
 __all__ = ("dump_header", "dump_interaction", "dumps")
-
-COLUMNS = 76
-"""Letters of base64 on a line, as in a mail."""
 
 
 def dumps(cassette: Cassette) -> bytes:
@@ -63,7 +60,8 @@ def dump_interaction(interaction: Interaction) -> bytes:
 def _parts(interaction: Interaction) -> tuple[bytes, ...]:
     """The document in parts; bodies are long, and joined once."""
     head = _encode("".join(_head(interaction)))
-    return (head, *_body(interaction.response.body)) if interaction.response else (head,)
+    response = interaction.response
+    return (head, *_body(response.body, response.headers)) if response else (head,)
 
 
 def _encode(text: str) -> bytes:
@@ -100,7 +98,7 @@ def _request(request: Request) -> Iterator[str]:
     if value is not None:
         yield from write_json(value, "  json:", 2)
     else:
-        yield b"".join(_body(request.body)).decode()
+        yield b"".join(_body(request.body, request.headers)).decode()
 
 
 def _response_head(response: Response) -> Iterator[str]:
@@ -137,22 +135,19 @@ def _ending(ending: Ending, pad: str) -> Iterator[str]:
         yield f"{pad}failure: {ending.failure}\n{pad}message: {inline(ending.message)}\n"
 
 
-def _body(body: bytes) -> tuple[bytes, ...]:
+def _body(body: bytes, headers: Headers) -> tuple[bytes, ...]:
     """The key of the body that suits it, and the body; the last of a request or response."""
     if not body:
         return ()
+    content_type = "".join(headers.get("content-type", ())[:1]).partition(";")[0]
+    if content_type.strip().lower() == EVENT_STREAM and (frames := event_stream(body)):
+        return b"  body_base64:", frames
     try:
         body.isascii() or body.decode()
     except UnicodeDecodeError:
-        return _base64(body)
+        return b"  body_base64: ", base64(body)
     lf = body.replace(b"\r\n", b"\n") if b"\r" in body else body
     crlf = len(lf) < len(body)
     if forbidden(lf) is not None or (crlf and len(body) - len(lf) != lf.count(b"\n")):
         return b"  body: ", quoted(body.decode(), 4).encode(), b"\n"
     return (b"  newline: crlf\n  body: " if crlf else b"  body: ", *block(lf, 4))
-
-
-def _base64(body: bytes) -> tuple[bytes, ...]:
-    letters = b2a_base64(body, newline=False)
-    lines = [letters[at : at + COLUMNS] for at in range(0, len(letters), COLUMNS)]
-    return b"  body_base64: |2-\n    ", b"\n    ".join(lines), b"\n"

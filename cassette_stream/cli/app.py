@@ -49,9 +49,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Start with [bold]cassette-stream demo[/bold]: ten seconds, no network, no key."
-)
+@app.callback(epilog="Start with [bold]cassette-stream demo[/bold]: no network, no key.")
 def _cassette_stream(
     *,
     version: Annotated[
@@ -156,9 +154,7 @@ def play(
 def lint(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="PATH...", help="Cassettes, and folders of them.", show_default=False
-        ),
+        typer.Argument(metavar="PATH", help="Cassettes, and folders of them.", show_default=False),
     ],
     *,
     fix: Annotated[

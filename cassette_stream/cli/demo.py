@@ -1,14 +1,17 @@
 """`cassette-stream demo`: three streams recorded, replayed and broken.
 
 Every figure is measured in the run that prints it, and every claim is checked there: a
-replay that differed would be shown as such, and would fail the command.
+replay that differed would be shown as such, and would fail the command. The streams of a
+stage run at once, in threads, each under a cassette of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -55,7 +58,7 @@ def run(keep: Path | None) -> bool:
         good = _replay(recordings, out)
         good = _break(recordings, out) and good
     out.print()
-    out.print(Text("   ").append_text(legend(glyphs_of(out))))
+    row(out, legend(glyphs_of(out)), indent=3)
     taken = duration((watch.now() - start) * 1000)
     _title(out, "Next", f"what you saw was measured in this run, which took {taken}")
     _say_what_next(keep, out)
@@ -73,15 +76,16 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _record(folder: Path, out: Console) -> list[_Recording]:
     _title(out, "1  Record", "httpx asks a server on this machine that speaks as they do")
-    recordings = []
     with LoopbackServer(gap=0.03, first_gap=0.15) as server:
-        for provider in PROVIDERS:
+
+        def record(provider: Provider) -> _Recording:
             path = folder / f"{provider.name.lower()}.yaml"
-            with out.status(f"recording {provider.name}"), use_cassette(path, mode="rewrite"):
+            with use_cassette(path, mode="rewrite"):
                 live = ask(provider, server.url)
-            recordings.append(
-                _Recording(provider=provider, path=path, base_url=server.url, live=live)
-            )
+            return _Recording(provider=provider, path=path, base_url=server.url, live=live)
+
+        with out.status("recording"), ThreadPoolExecutor() as pool:
+            recordings = list(pool.map(record, PROVIDERS))
     lanes = _Lanes(out, [it.live for it in recordings])
     for it in recordings:
         lanes.draw(
@@ -95,12 +99,13 @@ def _record(folder: Path, out: Console) -> list[_Recording]:
 def _replay(recordings: Sequence[_Recording], out: Console) -> bool:
     refused = ask(recordings[0].provider, recordings[0].base_url).error
     _title(out, "2  Replay", f"the server is gone ({refused})")
-    played = [_play(it, out, pace="recorded") for it in recordings]
+    with out.status("replaying"), ThreadPoolExecutor() as pool:
+        played = list(pool.map(_play, recordings))
     lanes = _Lanes(out, played)
     for it, outcome in zip(recordings, played, strict=True):
         lanes.draw(it, outcome, _compared(it.live, outcome))
     lanes.scale()
-    at_once = [_play(it, out, pace="instant") for it in recordings]
+    at_once = [_play(it, pace="instant") for it in recordings]
     same = all(
         it.live.chunks == one.chunks == other.chunks
         for it, one, other in zip(recordings, played, at_once, strict=True)
@@ -117,15 +122,15 @@ def _compared(live: Outcome, played: Outcome) -> str:
 
 def _break(recordings: Sequence[_Recording], out: Console) -> bool:
     _title(out, "3  Break", "the same recordings, with one fault each")
-    faulty = list(zip(recordings, _FAULTS, strict=True))
-    hurt = [_play(it, out, pace="recorded", fault=fault, read=0.3) for it, fault in faulty]
+    with out.status("breaking"), ThreadPoolExecutor() as pool:
+        hurt = list(pool.map(partial(_play, read=0.3), recordings, _FAULTS))
     lanes = _Lanes(out, hurt)
-    for (it, fault), outcome in zip(faulty, hurt, strict=True):
+    for it, fault, outcome in zip(recordings, _FAULTS, hurt, strict=True):
         lanes.draw(it, outcome, fault)
         _say(out, "got", f'{outcome.events} of {it.live.events} events, "{outcome.text}"')
         _say(out, "raised", _told(outcome.error))
     lanes.scale()
-    at_once = [_play(it, out, pace="instant", fault=fault, read=600) for it, fault in faulty]
+    at_once = list(map(partial(_play, read=600, pace="instant"), recordings, _FAULTS))
     same = all(
         one.chunks == other.chunks and _told(one.error) == _told(other.error)
         for one, other in zip(hurt, at_once, strict=True)
@@ -141,17 +146,13 @@ def _times(outcomes: Sequence[Outcome], *, same: bool) -> str:
 
 def _play(
     it: _Recording,
-    out: Console,
+    fault: str | None = None,
     *,
-    pace: Literal["recorded", "instant"],
-    fault: str = "",
+    pace: Literal["recorded", "instant"] = "recorded",
     read: float = 5,
 ) -> Outcome:
-    faults = (fault,) if fault else ()
-    with (
-        out.status(f"replaying {it.provider.name}"),
-        use_cassette(it.path, mode="none", pace=pace, faults=faults),
-    ):
+    """What the caller sees of the replay, broken by *fault*, with a *read* timeout in seconds."""
+    with use_cassette(it.path, mode="none", pace=pace, faults=fault or ()):
         return ask(it.provider, it.base_url, read_timeout=read)
 
 
@@ -163,7 +164,7 @@ def _told(error: Exception | None) -> str:
 
 def _title(out: Console, title: str, text: str) -> None:
     out.print()
-    out.print(Text.assemble((title, "bold"), "  ", (text, "dim")))
+    row(out, Text.assemble((title, "bold"), "  ", (text, "dim")))
 
 
 class _Lanes:
@@ -189,7 +190,7 @@ class _Lanes:
 
 
 def _say(out: Console, label: str, text: str) -> None:
-    row(out, f"{'':14}{label}", text, indent=23)
+    row(out, text, label=f"{'':14}{label}", indent=23)
 
 
 def _say_what_next(keep: Path | None, out: Console) -> None:

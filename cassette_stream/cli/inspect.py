@@ -44,28 +44,28 @@ def run(file: Path, *, as_json: bool) -> None:
 
 
 def _show(figures: CassetteFigures, out: Console) -> None:
-    out.print(Text(figures.file, "bold"), overflow="fold")
+    row(out, Text(figures.file, "bold"))
     with_ = f", {figures.recorded_with}" if figures.recorded_with else ""
     interactions = count(len(figures.interactions), "interaction")
-    out.print(f"{interactions}, {count(figures.bytes, 'byte')}, format {figures.version}{with_}")
+    row(out, f"{interactions}, {count(figures.bytes, 'byte')}, format {figures.version}{with_}")
     for interaction in figures.interactions:
         out.print()
         _show_interaction(interaction, out)
     if figures.interactions:
         out.print()
-        out.print(legend(glyphs_of(out)))
+        row(out, legend(glyphs_of(out)))
 
 
 def _show_interaction(it: InteractionFigures, out: Console) -> None:
     title = Text.assemble((f"{it.number}  ", "bold"), it.request.method, " ", it.request.url)
-    out.print(title, overflow="fold")
+    row(out, title)
     width = min(out.width, _WIDEST)
     course = course_of(it)
     out.print(bar(course, width=width, span_ms=it.duration_ms, glyphs=glyphs_of(out)))
     end = duration(it.duration_ms)
     out.print(Text("0" + end.rjust(width - 1), "dim"))
     for label, text in _rows(it):
-        row(out, label, text, indent=10)
+        row(out, text, label=label, indent=10)
 
 
 def course_of(it: InteractionFigures) -> Course:

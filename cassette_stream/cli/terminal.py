@@ -32,19 +32,22 @@ def count(number: int, noun: str) -> str:
 
 def duration(milliseconds: float) -> str:
     """A time in three digits, in the unit that suits it."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.3g} ms"
-    seconds = milliseconds / 1000
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:,.3g} min"
+    for unit, length, most in (("ms", 1, 1000), ("s", 1000, 120)):
+        number = _three_digits(milliseconds / length)
+        if number < most:
+            return f"{number:g} {unit}"
+    return f"{_three_digits(milliseconds / 60_000):,g} min"
 
 
-def row(out: Console, label: str, text: str, *, indent: int) -> None:
-    """Print *label*, and *text* wrapped in a column that begins at *indent*."""
-    lines = Text(text).wrap(out, max(20, out.width - indent))
-    for number, line in enumerate(lines):
+def _three_digits(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def row(out: Console, text: str | Text, *, label: str = "", indent: int = 0) -> None:
+    """Print *text*, wrapped in a column that begins at *indent*, after *label*."""
+    text = Text(text) if isinstance(text, str) else text
+    for number, line in enumerate(text.wrap(out, max(20, out.width - indent))):
         line.rstrip()
-        head = Text(label if number == 0 else "", "dim")
-        head.pad_right(indent - head.cell_len)
-        out.print(head.append_text(line))
+        begin = Text(label if number == 0 else "", "dim")
+        begin.pad_right(indent - begin.cell_len)
+        out.print(begin, line, sep="", soft_wrap=True)

@@ -52,12 +52,11 @@ ASCII = Glyphs(waiting=".", open="-", crowds=("|", "H", "#"), complete="]", fail
 def bar(course: Course, *, width: int, span_ms: float, glyphs: Glyphs) -> Text:
     """*course* in at most *width* columns, which stand for *span_ms*.
 
-    Several courses with one span are drawn at one scale.
+    Several courses with one span, no shorter than any of them, are drawn at one scale.
     """
-    scale = (width - 2) / span_ms if span_ms else 0.0
 
     def column(moment_ms: float) -> int:
-        return min(width - 2, int(moment_ms * scale))
+        return int(moment_ms / span_ms * (width - 2)) if span_ms else 0
 
     end = column(course.end_ms)
     head = end + 1 if course.head_ms is None else column(course.head_ms)

@@ -126,11 +126,8 @@ async def serve_connection(
             problem = {"error": {"message": str(error)}}
             await refusal.run(json_response(error.error_status_hint, problem))
     except ClientGoneError:
-        pass  # there is nobody left to tell
-    except BaseException:
-        link.abort()
-        raise
-    link.close()
+        return  # there is nobody left to tell
+    await link.close()
 
 
 async def _answer(

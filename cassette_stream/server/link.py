@@ -24,10 +24,18 @@ class ClientGoneError(Exception):
 
 
 class Link(asyncio.Protocol):
-    """The protocol of one connection, which *serve* serves, as the task *task*."""
+    """The protocol of one connection.
 
-    def __init__(self, serve: Callable[[Link], Coroutine[None, None, None]]) -> None:
+    Args:
+        serve: Run as the task *task*; when it is over, what is still open is dropped.
+        links: Holds this link as long as its socket is open.
+    """
+
+    def __init__(
+        self, serve: Callable[[Link], Coroutine[None, None, None]], links: set[Link]
+    ) -> None:
         self._serve = serve
+        self._links = links
         self._inbox = bytearray()
         self._news = asyncio.Event()
         self._gone = asyncio.Event()
@@ -39,7 +47,9 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         # A write is over when the kernel has all of it, so what counts as sent was sent.
         self._transport.set_write_buffer_limits(0)
+        self._links.add(self)
         self.task = asyncio.get_running_loop().create_task(self._serve(self))
+        self.task.add_done_callback(lambda _: self._transport.abort())
 
     def data_received(self, data: bytes) -> None:
         self._inbox += data
@@ -53,6 +63,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         self._leave()
         self._closed.set()
+        self._links.discard(self)
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -100,9 +111,10 @@ class Link(asyncio.Protocol):
             return
         raise ClientGoneError
 
-    def close(self) -> None:
-        """Close with FIN, after everything that was written."""
+    async def close(self) -> None:
+        """Close with FIN, after everything that was written; comes back when that is done."""
         self._transport.close()
+        await self._closed.wait()
 
     async def reset(self) -> None:
         """Close with RST, once the client's side has everything that was written.
@@ -115,14 +127,6 @@ class Link(asyncio.Protocol):
         while _unsent(sock):
             await self.wait(0.001)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        self._transport.abort()
-
-    async def closed(self) -> None:
-        """Wait until the socket is closed; after `close` that is when all is sent."""
-        await self._closed.wait()
-
-    def abort(self) -> None:
-        """Drop the connection and whatever was not sent."""
         self._transport.abort()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from threading import Thread
 
@@ -29,12 +29,16 @@ class ServerThread:
         OSError: There is no port, or no file descriptor.
     """
 
-    def __init__(self, serve: Callable[[Link, str], Awaitable[None]]) -> None:
+    def __init__(self, serve: Callable[[Link, str], Coroutine[None, None, None]]) -> None:
         self._serve = serve
         self._links: set[Link] = set()
         self._stopped = asyncio.Event()
         with ExitStack() as undo:
-            self._socket = undo.enter_context(socket.create_server((_HOST, 0)))
+            # asyncio turns off Nagle's delays only where the protocol is given by its number.
+            family = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+            self._socket = undo.enter_context(socket.socket(*family))
+            self._socket.bind((_HOST, 0))
+            self._socket.listen()
             self._loop = asyncio.new_event_loop()
             undo.pop_all()
         self.url = f"http://{_HOST}:{self._socket.getsockname()[1]}"
@@ -57,21 +61,20 @@ class ServerThread:
             runner.run(self._accept())
 
     async def _accept(self) -> None:
-        server = await self._loop.create_server(lambda: Link(self._connected), sock=self._socket)
+        server = await self._loop.create_server(self._accepted, sock=self._socket)
         await self._stopped.wait()
+        # What the loop is just accepting becomes a link first, else its socket would leak.
+        while accepting := asyncio.all_tasks() - {asyncio.current_task()} - self._serving():
+            await asyncio.wait(accepting)
         server.close()
         links = tuple(self._links)
         for link in links:
             link.task.cancel()
         for link in links:
-            await link.closed()
-        await server.wait_closed()
+            await link.close()
 
-    async def _connected(self, link: Link) -> None:
-        self._links.add(link)
-        try:
-            await self._serve(link, self.url)
-            await link.closed()
-        finally:
-            link.abort()
-            self._links.discard(link)
+    def _serving(self) -> set[asyncio.Task[None]]:
+        return {link.task for link in self._links}
+
+    def _accepted(self) -> Link:
+        return Link(lambda link: self._serve(link, self.url), self._links)

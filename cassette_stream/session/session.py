@@ -192,7 +192,7 @@ class Session:
                 slot.recording.end(How.CLOSED_BY_CALLER)
         try:
             if self.recorded and not self._discarded:
-                commit(self.path, self.recorded, self.mode, self._options.matchers)
+                commit(self.path, self.recorded, self._options)
         except CassetteError as failed:
             if error is None:
                 raise

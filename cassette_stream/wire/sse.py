@@ -35,6 +35,8 @@ EventT = TypeVar("EventT", bound=ServerSentEvent)
 _BOM = b"\xef\xbb\xbf"
 _CR = 13
 _LF = 10
+# Only for bytes that end with a line end: at a long line without one it would try to begin at
+# each of its bytes.
 _LINES = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 # The last byte of one line end and the first of the next. CR LF is not among them: that is
 # one line end.
@@ -278,8 +280,9 @@ class SSEDecoder(Generic[EventT]):
         for match in _LINES.finditer(blocks):
             line, end = match[1], match.end()
             if not line:
-                events += self._dispatch(block, start, end)
-                block = Block()
+                if not block.empty:
+                    events += self._dispatch(block, start, end)
+                    block = Block()
                 start = end
                 continue
             if end - start > self._limit:
@@ -318,11 +321,10 @@ class SSEDecoder(Generic[EventT]):
     def _read_tail(self, tail: bytes, *, lenient: bool) -> list[Any]:
         """What an unfinished block comes to."""
         block = Block()
-        end = 0
+        end = max(tail.rfind(b"\n"), tail.rfind(b"\r")) + 1
         try:
-            for match in _LINES.finditer(tail):
+            for match in _LINES.finditer(tail, 0, end):
                 block.read(match[1].decode("utf-8", self._errors))
-                end = match.end()
             rest = tail[end:].decode("utf-8", self._errors)
         except UnicodeDecodeError:
             self.truncated = True
@@ -346,10 +348,9 @@ class SSEDecoder(Generic[EventT]):
         )
 
     def _fail(self, message: str, at: int) -> None:
-        if self._error is None:
-            self._error = WireFormatError(message, offset=at)
-            self._guarded = True
-            self._held.clear()
+        self._error = WireFormatError(message, offset=at)
+        self._guarded = True
+        self._held.clear()  # so nothing fails after it
 
     def _and_error(self, events: Iterator[EventT]) -> Iterator[EventT]:
         """*events*, and then the error, if there is one."""
