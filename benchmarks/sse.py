@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Decode: TypeAlias = Callable[[Sequence[bytes]], Iterable[object]]
 
 EVENTS = 2_000
-ROUNDS = 15
+ROUNDS = 11
 OURS = ("cassette-stream", "cassette-stream, by feed")
 
 

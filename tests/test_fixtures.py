@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import PROJECT, SOAK
+from support import PROJECT
 from typer.testing import CliRunner
 
 from cassette_stream import use_cassette
@@ -203,11 +203,7 @@ def test_the_fixtures_of_one_request_differ_in_how_they_were_sent_and_nothing_el
     assert response("gemini_text").body.endswith(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize(
-    "file",
-    [file for file in FILES if SOAK or file.stem.startswith("openai")],
-    ids=lambda file: file.stem,
-)
+@every_fixture
 def test_recording_again_gives_the_same_but_for_dates_and_times(file: Path, tmp_path: Path) -> None:
     make = runpy.run_path(str(FOLDER / "make.py"))
     again = tmp_path / file.name

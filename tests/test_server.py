@@ -341,8 +341,12 @@ def test_a_client_that_leaves_within_its_request_is_no_exchange(fresh: LoopbackS
 def test_a_request_to_a_proxy_keeps_its_url(fresh: LoopbackServer) -> None:
     fresh.respond([Head(200)], path="/p")
     talk(fresh, get("http://api.example.com/p"))
+    talk(fresh, get("/p?to=http://x"))
 
-    assert fresh.wait_for_exchanges(1)[0].request.url == "http://api.example.com/p"
+    assert [exchange.request.url for exchange in fresh.wait_for_exchanges(2)] == [
+        "http://api.example.com/p",
+        f"{fresh.url}/p?to=http://x",
+    ]
 
 
 @pytest.mark.parametrize("pause", [0.001, math.inf], ids=["between events", "in a long silence"])
@@ -424,6 +428,11 @@ def test_a_failure_that_no_server_can_perform_is_refused_at_the_call(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         server.respond([Head(200), fail])
+
+
+def test_what_is_no_step_is_refused_at_the_call(server: LoopbackServer) -> None:
+    with pytest.raises(TypeError, match="a step is a Wait, Head, Emit or Fail, not b'abc'"):
+        server.respond([Head(200), b"abc"])  # type: ignore[list-item] - the mistake
 
 
 BROKEN: dict[str, tuple[list[Step], str]] = {

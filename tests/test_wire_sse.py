@@ -506,8 +506,8 @@ class TestShortcuts:
 
         assert (events is not None) == applies
         if events is not None:
-            assert [(event.event, event.data) for event in events] == [
-                each[:2] for each in whatwg(body.encode())
+            assert [(event.event, event.data, event.id) for event in events] == [
+                (name, data, "7") for name, data, _ in whatwg(body.encode())
             ]
 
 

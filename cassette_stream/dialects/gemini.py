@@ -83,7 +83,7 @@ def _frames(choice: Choices, calls: list[dict[str, object]], cut: Cut) -> Iterat
     if calls:
         yield _candidate(choice, calls), len(calls)
     if choice.finish_reason is not None or choice.message.refusal:
-        yield _candidate(choice, [{"text": ""}]) | _finish(choice), 0
+        yield _candidate(choice, [{"text": ""}], last=True), 0
 
 
 def _texts(choice: Choices, cut: Cut) -> Iterator[dict[str, object]]:
@@ -105,8 +105,11 @@ def _call(call: ChatCompletionMessageToolCall) -> dict[str, object]:
     return value | {"id": call.id} if call.id else value
 
 
-def _candidate(choice: Choices, parts: list[dict[str, object]]) -> dict[str, object]:
-    return {"content": {"parts": parts, "role": "model"}, "index": choice.index}
+def _candidate(
+    choice: Choices, parts: list[dict[str, object]], *, last: bool = False
+) -> dict[str, object]:
+    content = {"content": {"parts": parts, "role": "model"}}
+    return content | (_finish(choice) if last else {}) | {"index": choice.index}
 
 
 def _finish(choice: Choices) -> dict[str, object]:
@@ -124,7 +127,7 @@ def encode_body(completion: ModelResponse) -> bytes:
         ValueError: The arguments of a tool call are not a JSON object.
     """
     candidates = [
-        _candidate(choice, [*_texts(choice, _whole), *_calls(choice)]) | _finish(choice)
+        _candidate(choice, [*_texts(choice, _whole), *_calls(choice)], last=True)
         for choice in completion.choices
     ]
     return _page(_response(completion, candidates, None))

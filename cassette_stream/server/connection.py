@@ -91,7 +91,7 @@ class _Incoming:
             headers[key] = (*headers.get(key, ()), value.decode("latin-1"))
         target = head.target.decode("latin-1")
         # A client that takes this server for a proxy asks for a whole URL.
-        url = target if "://" in target else self._url + target
+        url = target if target.startswith(("http://", "https://")) else self._url + target
         return Request(method=head.method.decode("ascii"), url=url, headers=headers, body=body)
 
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from cassette_stream.cassette.model import Cassette, How, Interaction, Request
 from cassette_stream.chunks import ModelResponse
-from cassette_stream.script import Fail, Script, Step
+from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait
 from cassette_stream.server.answers import gzipped
 from cassette_stream.server.connection import Exchange, serve_connection
 from cassette_stream.server.embedded import complete
@@ -67,10 +67,13 @@ class LoopbackServer:
         """Answer every request at *path*, every request at all if None, with these *steps*.
 
         Raises:
+            TypeError: One of *steps* is no step.
             ValueError: One of *steps* cannot be performed by a server.
         """
         kept = tuple(steps)
         for step in kept:
+            if not isinstance(step, Wait | Head | Emit | Fail):
+                raise TypeError(f"a step is a Wait, Head, Emit or Fail, not {step!r}")
             reason = refuse(step) if isinstance(step, Fail) else None
             if reason is not None:
                 raise ValueError(reason)

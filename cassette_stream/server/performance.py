@@ -97,7 +97,7 @@ class Performance:
     async def _head(self, head: Head) -> None:
         if self.begun:
             raise ValueError(f"a script has one head, this one has another with {head.status}")
-        fields = dict(head.headers)
+        fields = {name.lower(): value for name, value in head.headers}
         self._framing = self._framing_of(head, fields)
         closes = "close" in fields.get("connection", "").lower()
         if closes or self._framing is _Framing.UNTIL_CLOSE:
