@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
 from cassette_stream.clock import RealClock, VirtualClock
 from cassette_stream.exceptions import HangError, RecordingEndedError
 from cassette_stream.recorder import Recorder
@@ -135,7 +136,46 @@ def outcome_of(client: Any) -> tuple[list[bytes], tuple[type, str] | None]:
             got.extend(response.iter_raw())
     except Exception as error:
         return got, (type(error), str(error))
-    return got, None
+    else:
+        return got, None
+
+
+@libraries
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([b"", b"a", b"bc"])), max_size=6),
+    st.sampled_from([None, 2e-6, 1.0]),
+    st.sampled_from(How),
+)
+def test_the_shortcut_of_a_faithful_replay_tells_what_the_steps_tell(
+    library: Any, heard: list[tuple[int, bytes]], timeout: float | None, how: How
+) -> None:
+    interaction = Interaction(
+        recorded_at=RealClock().date(),
+        request=Request(method="GET", url=URL),
+        response=Response(
+            status=200,
+            body=b"".join(data for _, data in heard),
+            sizes=array("q", [len(data) for _, data in heard]),
+            gaps_us=array("q", [gap for gap, _ in heard]),
+            ending=Ending(
+                how=how,
+                after_us=2,
+                failure=FailureKind.RESET if how is How.FAILURE else None,
+            ),
+        ),
+    )
+    faithful, plain = VirtualClock(), VirtualClock()
+    outcomes = []
+    for script, clock in (
+        (script_of(interaction), faithful),
+        (iter([*script_of(interaction)]), plain),
+    ):
+        desk = Always(lambda _, script=script, clock=clock: Play(script, clock))
+        client = client_of(library, desk)
+        client.timeout = timeout
+        outcomes.append((outcome_of(client), round(clock.now(), 7)))
+
+    assert outcomes[0] == outcomes[1]
 
 
 @libraries

@@ -88,9 +88,8 @@ def _record(folder: Path, out: Console) -> list[_Recording]:
             recordings = list(pool.map(record, PROVIDERS))
     lanes = _Lanes(out, [it.live for it in recordings])
     for it in recordings:
-        lanes.draw(
-            it, it.live, f"{count(it.live.events, 'event')}, {count(len(it.live.body), 'byte')}"
-        )
+        said = f"{count(it.live.events, 'event')}, {count(len(it.live.body), 'byte')}"
+        lanes.draw(it, it.live, said)
     lanes.scale()
     _say(out, "text", f'"{recordings[0].live.text}"')
     return recordings
@@ -107,7 +106,7 @@ def _replay(recordings: Sequence[_Recording], out: Console) -> bool:
     lanes.scale()
     at_once = [_play(it, pace="instant") for it in recordings]
     same = all(
-        it.live.chunks == one.chunks == other.chunks
+        it.live.error is None and it.live.chunks == one.chunks == other.chunks
         for it, one, other in zip(recordings, played, at_once, strict=True)
     )
     _say(out, "instant", f"{_times(at_once, same=same)}, on a virtual clock")

@@ -7,7 +7,6 @@ import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +32,7 @@ from cassette_stream.session.options import Mode, Options
 from cassette_stream.transport import guard, patch
 from cassette_stream.transport.desk import Decision, Pass, Play, Recording
 from cassette_stream.transport.httpx import async_transport, sync_transport
+from cassette_stream.transport.on_demand import OnDemand
 
 if TYPE_CHECKING:
     import httpx
@@ -150,7 +150,7 @@ class Session:
 
     def _made(self, library: str, default: str, wrap: Any, inner: Any) -> Any:
         module = importlib.import_module(library)
-        return wrap(module, self, _OnDemand(module, default) if inner is None else inner)
+        return wrap(module, self, OnDemand(module, default) if inner is None else inner)
 
     def open(self) -> None:
         """Read the file, as far as the mode needs it, and answer from here on.
@@ -295,33 +295,3 @@ def _refusal(host: str, port: int, stack: str) -> str | None:
     reason = guard.policy(host, port, stack)
     session = current.find() if reason else None
     return None if session is None or session.lets_out(host) else reason
-
-
-class _OnDemand:
-    """The transport that a client has by default, made when something is really sent.
-
-    It loads certificates, which costs more than a whole replay.
-    """
-
-    def __init__(self, library: ModuleType, name: str) -> None:
-        self._make = getattr(library, name)
-        self._made: Any = None
-
-    def _inner(self) -> Any:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def handle_request(self, request: Any) -> Any:
-        return self._inner().handle_request(request)
-
-    async def handle_async_request(self, request: Any) -> Any:
-        return await self._inner().handle_async_request(request)
-
-    def close(self) -> None:
-        if self._made is not None:
-            self._made.close()
-
-    async def aclose(self) -> None:
-        if self._made is not None:
-            await self._made.aclose()

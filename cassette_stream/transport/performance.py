@@ -6,11 +6,12 @@ The two shells, one that sleeps and one that awaits, are in `transport.httpx`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from cassette_stream.clock import VirtualClock
 from cassette_stream.replayer import Faithful
-from cassette_stream.script import Fail, Head, timeline
+from cassette_stream.script import Emit, Fail, Head, timeline
 from cassette_stream.transport.desk import Play
 from cassette_stream.transport.errors import library_of, raised_by
 
