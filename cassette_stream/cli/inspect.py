@@ -116,7 +116,8 @@ def _times(response: ResponseFigures) -> Iterator[str]:
 def _sizes(spread: Spread) -> str:
     if spread.min == spread.max:
         return f"{count(int(spread.min), 'byte')} each"
-    return f"{spread.min:,} to {spread.max:,} bytes, median {spread.median:,}"
+    median = f"{spread.median:,}".removesuffix(".0")
+    return f"{spread.min:,} to {spread.max:,} bytes, median {median}"
 
 
 def _gaps(spread: Spread) -> str:

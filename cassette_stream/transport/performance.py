@@ -49,7 +49,9 @@ class Performance:
         if found is None:
             return iter(())
         chunks, seconds = found
-        self.things = timeline(self._script.ending(), start=self._start + seconds, read=self._read)
+        # The empty emit tells the clock how long the body took.
+        rest = chain([Emit(b"")], self._script.ending())
+        self.things = timeline(rest, start=self._start + seconds, read=self._read)
         return chunks
 
     def error(self, thing: Head | Fail) -> Exception:
