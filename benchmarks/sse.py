@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from measure import interleaved, introduce, show
@@ -82,10 +83,8 @@ def decoders() -> dict[str, Decode]:
         "openai": load_openai,
         "anthropic": load_anthropic,
     }.items():
-        try:
+        with suppress(ImportError):  # `introduce` has named it as skipped
             found[name] = load()
-        except ImportError:
-            print(f"{name}: not installed, skipped")
     return found
 
 

@@ -366,6 +366,7 @@ class TestDecoder:
             (b"data: a\n\n" + b"x" * 10, 10, 1, None),
             (b"data: a\n\n" + b"x" * 11, 10, 1, 19),
             (b"x" * 1_000, 300, 0, 300),
+            (b": \xff\n: too long as well\n\n", 10, 0, 10),
         ],
     )
     @pytest.mark.parametrize("size", [1, 4, 1_000])

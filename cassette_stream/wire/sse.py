@@ -277,23 +277,28 @@ class SSEDecoder(Generic[EventT]):
         events: list[ServerSentEvent] = []
         block = Block()
         start = 0
+        # Told at the end of its block: if the network cut within a block that is too long
+        # as well, nobody looked at its lines.
+        invalid: tuple[str, int] | None = None
         for match in _LINES.finditer(blocks):
             line, end = match[1], match.end()
             if not line:
+                if invalid:
+                    self._fail(*invalid)
+                    break
                 if not block.empty:
                     events += self._dispatch(block, start, end)
                     block = Block()
                 start = end
-                continue
-            if end - start > self._limit:
+            elif end - start > self._limit:
                 self._fail_too_long(self._start + start)
                 break
-            try:
-                block.read(line.decode("utf-8", self._errors))
-            except UnicodeDecodeError as error:
-                at = self._start + match.start() + error.start
-                self._fail(f"no UTF-8: 0x{line[error.start]:02x} ({error.reason})", at)
-                break
+            elif not invalid:
+                try:
+                    block.read(line.decode("utf-8", self._errors))
+                except UnicodeDecodeError as error:
+                    problem = f"no UTF-8: 0x{line[error.start]:02x} ({error.reason})"
+                    invalid = problem, self._start + match.start() + error.start
         return events
 
     def _dispatch(self, block: Block, start: int, end: int) -> list[ServerSentEvent]:
