@@ -260,9 +260,7 @@ def main() -> None:
             + [f"{text(m, '.0f')} ({chunks_of(it)})" for m, it in zip(medians, rounds, strict=True)]
         )
     show("medians (chunks that the caller got)", ["client", *recorders], theirs)
-    show(
-        f"added by {OURS}", ["client", "between medians", "between the best", "verdict"], ours
-    )
+    show(f"added by {OURS}", ["client", "between medians", "between the best", "verdict"], ours)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What stands in for the network, each as its documentation shows it first.
+"""What stands in for the network in a test, each as its documentation shows it first.
 
-A stage is entered for one test and gives the options of the client that is used there.
-Clients that need a transport of their own share one TLS context: loading certificates
-takes longer than everything that is measured here.
+A stage is entered for one test and gives the options of the client that the test makes.
+Clients with a real transport share one TLS context: loading certificates takes longer
+than all else that happens in such a test, and everybody would pay for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import httpx
@@ -21,60 +23,112 @@ from cassette_stream.server import streamed
 
 HEADERS = {"content-type": "text/event-stream"}
 BODY = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "Go."}]}
-CONTEXT = httpx.create_ssl_context()
-RECORDERS = ("cassette-stream", "vcrpy", "cassetter")
+BASELINE = "httpx.MockTransport"
+OURS, OURS_EXPLICIT = "cassette-stream", "cassette-stream, session.transport()"
+RECORDERS = (OURS, "vcrpy", "cassetter")
 
-Stage: TypeAlias = "Callable[[], AbstractContextManager[dict[str, Any]]]"
+Options: TypeAlias = dict[str, Any]
+Stage: TypeAlias = Callable[[], AbstractContextManager[Options]]
 
-
-def stream(client: httpx.Client, url: str) -> tuple[int, int]:
-    """The chunks and the bytes of one stream."""
-    chunks = size = 0
-    with client.stream("POST", url, json=BODY) as response:
-        for chunk in response.iter_bytes():
-            chunks += 1
-            size += len(chunk)
-    return chunks, size
-
-
-async def astream(client: httpx.AsyncClient, url: str) -> tuple[int, int]:
-    chunks = size = 0
-    async with client.stream("POST", url, json=BODY) as response:
-        async for chunk in response.aiter_bytes():
-            chunks += 1
-            size += len(chunk)
-    return chunks, size
+_PLAIN: Options = {"verify": httpx.create_ssl_context()}
+_REPEATS: dict[str, Options] = {
+    OURS: {"allow_repeats": True},
+    "vcrpy": {"allow_playback_repeats": True},
+    "cassetter": {},
+}
 
 
-def cassette(recorder: str, path: Path, **options: Any) -> AbstractContextManager[Any]:
-    """The context manager of *recorder* for the cassette at *path*."""
-    if recorder == "cassette-stream":
+def open_cassette(recorder: str, path: Path, **options: Any) -> AbstractContextManager[Any]:
+    if recorder == OURS:
         return use_cassette(path, **options)
     module = importlib.import_module({"vcrpy": "vcr"}.get(recorder, recorder))
     opened: AbstractContextManager[Any] = module.use_cassette(str(path), **options)
     return opened
 
 
-def recorded(folder: Path, chunks: Sequence[bytes]) -> tuple[str, dict[str, Path]]:
-    """A stream of *chunks* from a real socket, by every recorder: its URL and the cassettes."""
+def record(folder: Path, chunks: Sequence[bytes]) -> tuple[str, dict[str, Path]]:
+    """One stream from a real socket, by every recorder: its URL and the cassettes."""
     paths = {name: folder / f"{name}.yaml" for name in RECORDERS if version_of(name)}
     with LoopbackServer() as server:
         server.script(None, lambda _: streamed(chunks))
         url = f"{server.url}/v1/chat/completions"
         for name, path in paths.items():
-            with cassette(name, path), httpx.Client(verify=CONTEXT) as client:
-                stream(client, url)
+            with open_cassette(name, path), httpx.Client(**_PLAIN) as client:
+                client.post(url, json=BODY)
     return url, paths
 
 
-def stages(paths: dict[str, Path], url: str, chunks: Sequence[bytes], *, loop: bool) -> dict[
-    str, Stage
-]:
-    """Every stage that is installed, by name, for streams that are read synchronously.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """Every stage that is installed, for *chunks*.
 
-    With *loop* each answers as often as it is asked, otherwise once.
+    Attributes:
+        paths: The cassettes, by recorder.
+        chunks: The stream, for those who are told it by the test.
+        is_async: The client will be an `httpx.AsyncClient`.
+        repeats: The stream will be asked for more than once.
     """
 
+    paths: dict[str, Path]
+    chunks: Sequence[bytes]
+    is_async: bool
+    repeats: bool
 
-def mock_transport(chunks: Sequence[bytes]) -> Stage:
-    raise NotImplementedError
+    def all(self) -> dict[str, Stage]:
+        found: dict[str, Stage] = {BASELINE: self.mock_transport}
+        found[OURS_EXPLICIT] = self.explicit
+        for name in self.paths:
+            found[name] = lambda name=name: self.played(name)
+        for name, stage in {"pytest-httpx": self.pytest_httpx, "respx": self.respx}.items():
+            if version_of(name):
+                found[name] = stage
+        return found
+
+    @contextmanager
+    def played(self, recorder: str) -> Iterator[Options]:
+        options = _REPEATS[recorder] if self.repeats else {}
+        with open_cassette(recorder, self.paths[recorder], **options):
+            yield _PLAIN
+
+    @contextmanager
+    def explicit(self) -> Iterator[Options]:
+        with use_cassette(self.paths[OURS], allow_repeats=self.repeats) as session:
+            make = session.async_transport if self.is_async else session.transport
+            yield {"transport": make()}
+
+    @contextmanager
+    def mock_transport(self) -> Iterator[Options]:
+        yield {"transport": httpx.MockTransport(self.respond)}
+
+    @contextmanager
+    def respx(self) -> Iterator[Options]:
+        import respx
+
+        with respx.mock:
+            respx.post(path="/v1/chat/completions").mock(side_effect=self.respond)
+            yield _PLAIN
+
+    @contextmanager
+    def pytest_httpx(self) -> Iterator[Options]:
+        import pytest
+        import pytest_httpx
+
+        # The fixture's own function, with what it asks of pytest and no more.
+        fixture = pytest_httpx.httpx_mock._get_wrapped_function()
+        request = SimpleNamespace(node=SimpleNamespace(iter_markers=lambda _: ()))
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            mock = contextmanager(fixture)(monkeypatch, request)
+            with mock as httpx_mock:
+                stream = pytest_httpx.IteratorStream(self.chunks)
+                httpx_mock.add_response(
+                    headers=HEADERS, stream=stream, method="POST", is_reusable=self.repeats
+                )
+                yield _PLAIN
+
+    def respond(self, _: httpx.Request) -> httpx.Response:
+        content = self.achunks() if self.is_async else iter(self.chunks)
+        return httpx.Response(200, headers=HEADERS, content=content)
+
+    async def achunks(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            yield chunk

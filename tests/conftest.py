@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import CORPUS
@@ -8,12 +9,21 @@ from support import CORPUS
 pytest_plugins = ["pytester"]
 
 
+NO_CORPUS = "no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder"
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of recorded public streams; a checkout without it skips."""
     if not (CORPUS / "corpus" / "public_index.jsonl").is_file():
-        pytest.skip("no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder")
+        pytest.skip(NO_CORPUS)
     return CORPUS
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(NO_CORPUS in str(report.longrepr) for report in skipped)
+    terminalreporter.write_line(f"{count} checks skipped for lack of the corpus")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

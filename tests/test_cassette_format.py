@@ -146,10 +146,7 @@ def test_a_json_body_keeps_its_value(value: object) -> None:
     read = only(dumps(cassette(interaction(body=body)))).request.body
 
     assert strictly(json.loads(read)) == strictly(value)
-    if isinstance(value, dict | list):
-        assert read == compact(value)
-    else:
-        assert read == body
+    assert read == (body if exact_json(body) is None else compact(value))
 
 
 @thorough
@@ -166,8 +163,10 @@ def test_frames_read_back_and_lines_are_short(pairs: list[tuple[int, int]]) -> N
 @given(written=interactions(), data=st.data())
 def test_the_short_way_to_a_body_is_the_long_way(written: Interaction, data: st.DataObject) -> None:
     file = bytearray(dumps(cassette(written)))
-    start = file.index(b"\n---\n") + 1
-    patches = st.sampled_from([b" ", b"\n", b"    ", b"x", b"\t", b'"', b"#", b"---\n", b"\x85", b""])
+    start = file.index(b"\n---\n") + 5
+    patches = st.sampled_from(
+        [b" ", b"\n", b"    ", b"x", b"\t", b'"', b"#", b"---\n", b"\x85", b""]
+    )
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(start, len(file) - 1))
         file[at : at + data.draw(st.integers(0, 2))] = data.draw(patches)
@@ -241,7 +240,7 @@ def test_a_lone_surrogate_in_a_json_string_is_kept_as_text() -> None:
         ("a: b", b'"a: b"'),
         ("a #b", b'"a #b"'),
         ("a:b #c", b'"a:b #c"'),
-        ("say \"hi\" \\o/", b'say "hi" \\o/'),
+        ('say "hi" \\o/', b'say "hi" \\o/'),
         ("- a", b'"- a"'),
         ("a ", b'"a "'),
         ("", b'""'),
@@ -507,7 +506,7 @@ def test_every_stream_of_the_corpus_reads_back(corpus: Path) -> None:
         cuts = sorted(rng.randrange(len(body) + 1) for _ in range(rng.choice([0, 3, 50])))
         places = [0, *cuts, len(body)]
         sizes = [end - start for start, end in zip(places, places[1:], strict=False)]
-        answer = response(body, *sizes, headers={"content-type": (row["content_type"] or "",)})
+        answer = response(body, *sizes, headers={"content-type": (row.get("content_type") or "",)})
         request = corpus / "corpus" / (row.get("request_file") or "absent")
         asked = request.read_bytes() if request.is_file() else b""
         written = cassette(interaction(answer, body=asked))
@@ -635,9 +634,7 @@ def test_frames_are_made_to_fit_a_body_that_was_edited(
 
     assert mended.interactions == (
         interaction(),
-        interaction(
-            replace(old, body=body, sizes=array("q", fitted), gaps_us=array("q", gaps))
-        ),
+        interaction(replace(old, body=body, sizes=array("q", fitted), gaps_us=array("q", gaps))),
     )
 
 
@@ -660,8 +657,14 @@ def test_mending_frames_mends_nothing_else() -> None:
         (Cassette(recorded_with="y"), "recorded_with is 'x', not 'y'"),
         (Cassette(recorded_with="x"), "1 interactions, not 0"),
         (interaction(url="/"), "interaction 1: request.url is 'https://api.test/v1/chat', not '/'"),
-        (interaction(body=b'{"a":true}'), "interaction 1: request.body is b'', not b'{\"a\":true}'"),
-        (interaction(response(b"data: y\n\n")), r"interaction 1: response.body is b'data: x\n\n', not"),
+        (
+            interaction(body=b'{"a":true}'),
+            "interaction 1: request.body is b'', not b'{\"a\":true}'",
+        ),
+        (
+            interaction(response(b"data: y\n\n")),
+            r"interaction 1: response.body is b'data: x\n\n', not",
+        ),
         (
             replace(interaction(), response=None, failure=Ending(how=How.CANCELLED)),
             "interaction 1: response is Response(status=200",
@@ -683,7 +686,9 @@ def test_the_first_difference_to_what_was_written_is_named(
 
 def test_json_that_is_equal_is_no_difference_and_another_type_is() -> None:
     data = dump_header("x") + dump_interaction(interaction(body=b'{"a":1}'))
-    check_written(data, Cassette(interactions=(interaction(body=b'{ "a" : 1 }'),), recorded_with="x"))
+    check_written(
+        data, Cassette(interactions=(interaction(body=b'{ "a" : 1 }'),), recorded_with="x")
+    )
 
     for body in (b'{"a":1.0}', b'{"a":true}'):
         with pytest.raises(CassetteError, match=r"request\.body"):

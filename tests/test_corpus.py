@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,17 +81,24 @@ def test_every_public_stream_comes_back_with_its_bytes_and_boundaries(
         if redact is None:
             assert replayed == live
         else:
-            differing += sum(a != b for a, b in zip(live, replayed, strict=True))
-            redactor = session._options.redactor
-            again = [redactor.interaction(it) for it in session.interactions]
+            for before, after, row in zip(live, replayed, rows, strict=True):
+                differing += before != after
 
-            assert again == list(session.interactions)
+                assert only_placeholders_differ(b"".join(before), b"".join(after)), row["id"]
         assert dumps(loads(written, file=str(path))) == written
         assert loads(written, file="again") == Cassette(
             interactions=session.interactions,
             recorded_with=loads(written, file="again").recorded_with,
         )
     print(f"\n{len(streams)} streams, {differing} with something replaced")
+
+
+def only_placeholders_differ(before: bytes, after: bytes) -> bool:
+    """Whether *after* is *before* but for placeholders of the same length."""
+    whole = bytearray(after)
+    for match in re.finditer(rb"REDACTED-\d+-*|\*{4,}", after):
+        whole[match.start() : match.end()] = before[match.start() : match.end()]
+    return bytes(whole) == before
 
 
 def chunks_of(client: Any, url: str) -> list[bytes]:

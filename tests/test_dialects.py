@@ -31,7 +31,7 @@ from cassette_stream.dialects import anthropic, gemini, openai_chat
 from cassette_stream.dialects.encoding import weave, words
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
-many = settings(max_examples=1000 if SOAK else 40, deadline=None)
+many = settings(max_examples=300 if SOAK else 40, deadline=None)
 dialects = pytest.mark.parametrize(
     "dialect", [openai_chat, anthropic, gemini], ids=lambda it: it.__name__.rpartition(".")[2]
 )

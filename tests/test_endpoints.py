@@ -23,7 +23,7 @@ from cassette_stream.script import Emit, Head, Wait
 from cassette_stream.server import LoopbackServer, complete, streamed
 from cassette_stream.server.endpoints import Endpoints
 
-some = settings(max_examples=500 if SOAK else 25, deadline=None)
+some = settings(max_examples=150 if SOAK else 25, deadline=None)
 
 
 @pytest.fixture(scope="module")

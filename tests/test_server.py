@@ -30,7 +30,7 @@ from cassette_stream.cassette.model import Cassette, Ending, How, Interaction, R
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step, Wait
 from cassette_stream.server import LoopbackServer, gzipped
 
-some = settings(max_examples=500 if SOAK else 25, deadline=None)
+some = settings(max_examples=150 if SOAK else 25, deadline=None)
 libraries = pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda it: it.__name__)
 LENGTH_10 = Head(200, (("content-length", "10"),))
 
