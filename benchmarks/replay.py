@@ -22,7 +22,7 @@ from stages import BASELINE, BODY, OURS, Stage, Stages, record
 CHUNKS = 500
 TESTS = 20
 STREAMS = 50
-ROUNDS = 15
+ROUNDS = 9
 
 Size: TypeAlias = tuple[int, int]
 

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -75,13 +76,10 @@ class Stages:
     repeats: bool
 
     def all(self) -> dict[str, Stage]:
-        found: dict[str, Stage] = {BASELINE: self.mock_transport}
-        found[OURS_EXPLICIT] = self.explicit
-        for name in self.paths:
-            found[name] = lambda name=name: self.played(name)
-        for name, stage in {"pytest-httpx": self.pytest_httpx, "respx": self.respx}.items():
-            if version_of(name):
-                found[name] = stage
+        found: dict[str, Stage] = {BASELINE: self.mock_transport, OURS_EXPLICIT: self.explicit}
+        found |= {name: partial(self.played, name) for name in self.paths}
+        others: dict[str, Stage] = {"pytest-httpx": self.pytest_httpx, "respx": self.respx}
+        found |= {name: stage for name, stage in others.items() if version_of(name)}
         return found
 
     @contextmanager

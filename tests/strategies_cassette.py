@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -166,7 +167,7 @@ def responses(draw: st.DrawFn) -> Response:
     body = draw(bodies)
     cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=6)))
     places = [0, *cuts, len(body)] if body or cuts else []
-    sizes = [end - start for start, end in zip(places, places[1:], strict=False)]
+    sizes = [end - start for start, end in pairwise(places)]
     gaps = draw(st.lists(microseconds, min_size=len(sizes), max_size=len(sizes)))
     return Response(
         status=draw(st.integers(100, 999)),

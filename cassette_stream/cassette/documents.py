@@ -20,6 +20,7 @@ _LINE_ENDS = (
     "git or an editor has changed some line ends to CRLF: put the line '*.yaml -text' into "
     ".gitattributes and check the file out anew"
 )
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _AFTER_DASHES = (b"\n", b" ", b"\t")
 _BODY = re.compile(rb"\n  body: \|2([+-])\n")
 
@@ -35,8 +36,9 @@ def error_at(message: str, data: bytes, at: int, file: str) -> CassetteFormatErr
 
 def whole_lines(data: bytes, file: str) -> bytes:
     """*data* with LF at the end of every line, the last one too."""
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise error_at("the file begins with a byte order mark: save it without one", data, 0, file)
+    if data.startswith(_BYTE_ORDER_MARKS):
+        message = "the file begins with a byte order mark: save it as UTF-8 without one"
+        raise error_at(message, data, 0, file)
     if b"\r" in data:
         # A cassette has no CR of its own. Where every line end is CRLF, git has put them
         # there and taking them out undoes it; where some are, nobody knows what was.

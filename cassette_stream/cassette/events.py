@@ -84,8 +84,7 @@ class Origin:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """What there is instead of *word*, for the end of an error message."""
-    near = get_close_matches(word, known, 1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    guess = "".join([f"did you mean '{near}'? " for near in get_close_matches(word, known, 1)])
     return f"{guess}known are {', '.join(sorted(known))}"
 
 

@@ -170,7 +170,7 @@ class SSEDecoder(Generic[EventT]):
     def decode(self, chunks: Iterable[bytes], *, lenient: bool = False) -> Iterator[EventT]:
         """The events of the *chunks* of a whole stream: `feed` each, then `finish`.
 
-        Several times as fast as calling `feed` where chunks are much smaller than events.
+        Faster than calling `feed` where chunks are much smaller than events.
 
         Raises:
             WireFormatError: As `feed`.
