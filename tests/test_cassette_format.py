@@ -556,6 +556,16 @@ def test_a_request_is_found_after_its_response() -> None:
     assert reader.request(0) == Request(method="GET", url="/") == reader[0].request
 
 
+def test_what_looks_like_a_body_under_json_is_none() -> None:
+    text = (
+        "---\nrecorded_at: 2026-11-23T12:00:00.001Z\n"
+        "\nresponse:\n status: 200\n ending: complete\n"
+        "request:\n method: GET\n url: /\n json:\n  body: |2+\n    text\n"
+    )
+
+    assert only(dump_header("x") + text.encode()).request.body == b'{"body":"text\\n"}'
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -657,14 +667,14 @@ def test_mending_frames_mends_nothing_else() -> None:
     [
         (Cassette(recorded_with="y"), "recorded_with is 'x', not 'y'"),
         (Cassette(recorded_with="x"), "1 interactions, not 0"),
-        (interaction(url="/"), "interaction 1: request.url is 'https://api.test/v1/chat', not '/'"),
+        (interaction(url="/"), "interaction 1: request url is 'https://api.test/v1/chat', not '/'"),
         (
             interaction(body=b'{"a":true}'),
-            "interaction 1: request.body is b'', not b'{\"a\":true}'",
+            "interaction 1: request body is b'', not b'{\"a\":true}'",
         ),
         (
             interaction(response(b"data: y\n\n")),
-            r"interaction 1: response.body is b'data: x\n\n', not",
+            r"interaction 1: response body is b'data: x\n\n', not",
         ),
         (
             replace(interaction(), response=None, failure=Ending(how=How.CANCELLED)),
@@ -692,7 +702,7 @@ def test_json_that_is_equal_is_no_difference_and_another_type_is() -> None:
     )
 
     for body in (b'{"a":1.0}', b'{"a":true}'):
-        with pytest.raises(CassetteError, match=r"request\.body"):
+        with pytest.raises(CassetteError, match=r"request body"):
             check_written(data, Cassette(interactions=(interaction(body=body),), recorded_with="x"))
 
 

@@ -5,7 +5,6 @@ Storage asks before it replaces a file, so that no error of the writer costs a r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 
 from cassette_stream.cassette.json_text import compact, exact_json
@@ -26,34 +25,35 @@ def check_written(data: bytes, cassette: Cassette, *, file: str = "<to be writte
         CassetteError: They differ; the message names the first difference.
         CassetteFormatError: *data* is no cassette at all.
     """
-    reader = CassetteReader(data, file=file)
-    difference = next(_differences(reader, cassette), None)
+    difference = _first_difference(CassetteReader(data, file=file), cassette)
     if difference:
         raise CassetteError(f"{file} reads back different: {difference}")
 
 
-def _differences(reader: CassetteReader, cassette: Cassette) -> Iterator[str]:
+def _first_difference(reader: CassetteReader, cassette: Cassette) -> str | None:
     if reader.recorded_with != cassette.recorded_with:
-        yield f"recorded_with is {reader.recorded_with!r}, not {cassette.recorded_with!r}"
+        return f"recorded_with is {reader.recorded_with!r}, not {cassette.recorded_with!r}"
     if len(reader) != len(cassette.interactions):
-        yield f"{len(reader)} interactions, not {len(cassette.interactions)}"
-    for at, (read, written) in enumerate(zip(reader, cassette.interactions, strict=False)):
-        for what in _unequal(read, written):
-            yield f"interaction {at + 1}: {what}"
+        return f"{len(reader)} interactions, not {len(cassette.interactions)}"
+    for number, (read, written) in enumerate(zip(reader, cassette.interactions, strict=True), 1):
+        if difference := _difference(read, written, f"interaction {number}:"):
+            return difference
+    return None
 
 
-def _unequal(read: object, written: object, name: str = "") -> Iterator[str]:
-    """Where two values of the same class differ, by the names of their fields."""
+def _difference(read: object, written: object, name: str) -> str | None:
+    """The first field by which two values differ, if they do."""
     if read == written:
-        return
+        return None
     if not isinstance(written, Interaction | Request | Response) or type(read) is not type(written):
-        yield f"{name} is {_short(read)}, not {_short(written)}"
-        return
+        return f"{name} is {_short(read)}, not {_short(written)}"
     for field in fields(written):
         one, other = getattr(read, field.name), getattr(written, field.name)
         if isinstance(written, Request) and field.name == "body":
             other = _as_kept(other)
-        yield from _unequal(one, other, f"{name}.{field.name}".lstrip("."))
+        if difference := _difference(one, other, f"{name} {field.name}"):
+            return difference
+    return None
 
 
 def _as_kept(body: bytes) -> bytes:

@@ -6,7 +6,7 @@ A body goes under ``json:`` only if what is read back is an equal value; else it
 from __future__ import annotations
 
 import json
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from cassette_stream.cassette.scalars import MAX_KEY, inline, string
 
@@ -58,7 +58,7 @@ def _refuse(constant: str) -> JSON:
     raise ValueError(constant)
 
 
-def _fits(value: JSON) -> bool:
+def _fits(value: dict[str, JSON] | list[JSON]) -> bool:
     """Whether *value* is not too deep, too large, or keyed by what YAML takes for no key."""
     level = [value]
     nodes = 1
@@ -67,13 +67,13 @@ def _fits(value: JSON) -> bool:
         depth += 1
         below: list[JSON] = []
         for item in level:
-            if isinstance(item, dict):
-                if any(len(inline(name)) > MAX_KEY for name in item):
-                    return False
-                nodes += len(item)
-                below += item.values()
-            elif isinstance(item, list):
+            if isinstance(item, list):
                 below += item
+                continue
+            if any(len(inline(name)) > MAX_KEY for name in item):
+                return False
+            nodes += len(item)
+            below += item.values()
         nodes += len(below)
         if depth > MAX_DEPTH or nodes > MAX_NODES:
             return False
@@ -98,23 +98,23 @@ def _entry(value: JSON, head: str, indent: int, out: list[str]) -> None:
     _spread(value, " " * inner, inner, out)
 
 
-def _spread(value: JSON, lead: str, indent: int, out: list[str]) -> None:
+def _spread(value: dict[str, JSON] | list[JSON], lead: str, indent: int, out: list[str]) -> None:
     """Lines of a map or list at column *indent*; the first begins with *lead* instead of blanks."""
     pad = " " * indent
     if isinstance(value, dict):
         for name, item in value.items():
             _entry(item, f"{lead}{inline(name)}:", indent, out)
             lead = pad
-    elif isinstance(value, list):
-        for item in value:
-            if _spreads(item):
-                _spread(item, f"{lead}- ", indent + 2, out)
-            else:
-                out.append(f"{lead}- {_leaf(item, indent + 2)}")
-            lead = pad
+        return
+    for item in value:
+        if _spreads(item):
+            _spread(item, f"{lead}- ", indent + 2, out)
+        else:
+            out.append(f"{lead}- {_leaf(item, indent + 2)}")
+        lead = pad
 
 
-def _spreads(value: JSON) -> bool:
+def _spreads(value: JSON) -> TypeGuard[dict[str, JSON] | list[JSON]]:
     """Whether *value* takes lines of its own: maps do, and lists but of numbers, unless empty."""
     if isinstance(value, list):
         return any(isinstance(item, str | list | dict) for item in value)

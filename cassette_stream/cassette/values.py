@@ -154,11 +154,10 @@ def _json_value(events: Events, event: yaml.Event, name: str) -> JSON:
             return {key: _json_value(events, events.node(), key) for key in keys}
         case yaml.SequenceStartEvent():
             return [_json_value(events, item, name) for item in events.items(name, event)]
-        case yaml.ScalarEvent(style=style):
-            text = events.text(event, name)
-            return text if style else _json_plain(events, text)
         case _:
-            raise events.unlike(name, "a value")
+            text = events.text(event, name)
+            assert isinstance(event, yaml.ScalarEvent)
+            return text if event.style else _json_plain(events, text)
 
 
 def _json_plain(events: Events, text: str) -> JSON:
