@@ -64,7 +64,9 @@ sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
 
 bench: .venv-bench/peers.stamp
-	@for file in benchmarks/bench_*.py; do echo; echo "== python $$file"; .venv-bench/bin/python $$file || exit 1; done
+	@for name in sse cassettes live_tee recording replay imports; do \
+		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench build dist .coverage*

@@ -174,10 +174,10 @@ def test_the_short_way_to_a_body_is_the_long_way(written: Interaction, data: st.
     reader = CassetteReader(bytes(file) + b"\n", file="x.yaml")
 
     for at in range(len(reader)):
-        start, end = reader._bounds[at]
+        span = reader._spans[at]
 
         assert outcome(lambda at=at: reader.interaction(at)) == outcome(
-            lambda start=start, end=end: read_interaction(reader._events(start, end))
+            lambda span=span: read_interaction(reader._events(span.start, span.end))
         )
 
 

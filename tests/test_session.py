@@ -754,3 +754,30 @@ async def test_an_error_while_writing_becomes_a_note_of_the_error_that_is_on_its
 
     assert "a.yaml" in caught.value.__notes__[0]
     assert path.read_text() == "no cassette\n"
+
+
+def test_a_cassette_without_interactions_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("cassette: 1\nrecorded_with: a hand\n")
+    with pytest.raises(CassetteMissError, match="the cassette is empty"), use_cassette(path):
+        ask(offline)
+
+
+def test_a_library_that_has_changed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(httpx2.AsyncClient, "_transport_for_url")
+    before = vars(httpx.Client)["_transport_for_url"]
+    with (
+        pytest.raises(SessionError, match=r"httpx2 .* pass session\.transport"),
+        use_cassette(tmp_path / "a.yaml"),
+    ):
+        pass
+
+    assert vars(httpx.Client)["_transport_for_url"] is before
+    assert current.find() is None
+
+
+def test_a_redactor_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="Redactor"):
+        use_cassette(tmp_path / "a.yaml", redact=lambda it: it)

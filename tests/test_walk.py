@@ -264,3 +264,25 @@ def test_a_server_thread_is_answered_by_the_session_of_the_process(tmp_path: Pat
 
     assert text == b"data: hi\n\n"
     assert [it.request.url for it in session.recorded] == [f"{provider_url}/answer"]
+
+
+@libraries
+def test_a_transport_of_the_session_sends_as_the_client_would(tmp_path: Path, library: Any) -> None:
+    prefix = "" if library is httpx else "httpx2_"
+    answers = []
+    with LoopbackServer() as server:
+        server.respond([HEAD, Emit(b"data: hi\n\n")])
+        with use_cassette(tmp_path / "a.yaml") as session:
+            made = getattr(session, f"{prefix}transport")()
+            with library.Client(transport=made) as client:
+                answers.append(client.get(server.url).content)
+            made = getattr(session, f"{prefix}async_transport")()
+            answers.append(anyio.run(fetch, library.AsyncClient(transport=made), server.url))
+
+    assert answers == [b"data: hi\n\n"] * 2
+    assert len(session.recorded) == 2
+
+
+async def fetch(client: Any, url: str) -> bytes:
+    async with client:
+        return (await client.get(url)).content

@@ -7,12 +7,12 @@ stands in column 0: in YAML it can be nothing else there, not even within quotes
 from __future__ import annotations
 
 import re
-from itertools import repeat
+from dataclasses import dataclass
 
 from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.exceptions import CassetteFormatError
 
-__all__ = ("RESPONSE", "error_at", "last_block", "starts", "whole_lines")
+__all__ = ("RESPONSE", "Span", "error_at", "last_block", "spans", "whole_lines")
 
 RESPONSE = b"\nresponse:\n"
 
@@ -22,7 +22,17 @@ _LINE_ENDS = (
 )
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _AFTER_DASHES = (b"\n", b" ", b"\t")
-_BODY = re.compile(rb"\n  body: \|2([+-])\n")
+_BODY = re.compile(rb"  body: \|2([+-])\n")
+_SHALLOW = re.compile(rb"\n(?! {4}|\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A document: where it begins and ends, and where its last line with an indent below four."""
+
+    start: int
+    end: int
+    shallow: int
 
 
 def error_at(message: str, data: bytes, at: int, file: str) -> CassetteFormatError:
@@ -52,44 +62,43 @@ def whole_lines(data: bytes, file: str) -> bytes:
     return data
 
 
-def starts(data: bytes) -> list[int]:
-    """Where documents begin: at the start, and at every line that is '---', or goes on after it."""
-    found = [0]
-    at = data.find(b"\n---")
-    while at >= 0:
-        if data[at + 4 : at + 5] in _AFTER_DASHES:
-            found.append(at + 1)
-        at = data.find(b"\n---", at + 4)
+def spans(data: bytes) -> list[Span]:
+    """The documents of *data*, from one ``---`` line to the next; the first may have none."""
+    found = []
+    start = shallow = 0
+    for line in _SHALLOW.finditer(data):
+        at = line.start() + 1
+        if data.startswith(b"---", at) and data[at + 3 : at + 4] in _AFTER_DASHES:
+            found.append(Span(start, at, shallow))
+            start = at
+        shallow = at
+    found.append(Span(start, len(data), shallow))
     return found
 
 
-def last_block(data: bytes, start: int, end: int) -> tuple[int, bytes] | None:
+def last_block(data: bytes, span: Span) -> tuple[int, bytes] | None:
     """Where a document's body opens, and the body, if the rest of the document is that block.
 
     Scanning a literal block is most of what reading a cassette costs. This proves that
-    it needs none: every line has the indent of four or is empty, up to the end, and every
-    character may stand there; that the parser is at a block with this indent when it
-    comes to the line, `Events` makes sure.
+    it needs none: after the line that opens it, every line has an indent of four or is
+    empty, up to the end, and every character may stand there. That the parser is at a
+    block with this indent when it comes to the line, `Events` makes sure.
     """
-    response = data.find(RESPONSE, start, end)
-    opened = _BODY.search(data, response, end) if response >= 0 else None
+    opened = _BODY.match(data, span.shallow, span.end)
     if not opened:
         return None
-    block = data[opened.end() - 1 : end]
+    block = data[opened.end() : span.end]
     if forbidden(block) is not None or not _is_utf8(block):
         return None
+    # Splitting and joining takes half the time of replacing.
     lines = block.split(b"\n    ")
-    if b"\n" in b"".join(map(bytes.rstrip, lines, repeat(b"\n"))):
-        return None
-    # The first line end is that of the line which opens the block.
-    lines[0] = lines[0][1:]
-    rest = b"\n".join(lines if lines[0] or block[1:2] == b"\n" else lines[1:])
+    lines[0] = lines[0].removeprefix(b"    ")
+    rest = b"\n".join(lines)
     return opened.end(), rest if opened[1] == b"+" else rest.rstrip(b"\n")
 
 
 def _is_utf8(data: bytes) -> bool:
     try:
-        data.decode()
+        return data.isascii() or data.decode() is not None
     except UnicodeDecodeError:
         return False
-    return True

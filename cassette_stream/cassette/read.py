@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import overload
 
-from cassette_stream.cassette.documents import RESPONSE, error_at, last_block, starts, whole_lines
+from cassette_stream.cassette.documents import (
+    RESPONSE,
+    Span,
+    error_at,
+    last_block,
+    spans,
+    whole_lines,
+)
 from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Origin, Source
 from cassette_stream.cassette.model import FORMAT_VERSION, Cassette, Interaction, Request
 from cassette_stream.cassette.scalars import forbidden
@@ -85,22 +92,21 @@ class CassetteReader(Sequence[Interaction]):
         self._limits = limits
         self._source = source
         self._data = whole_lines(data, file)
-        begins = starts(self._data)
+        found = spans(self._data)
         # What comes before the first line '---' is the header, unless it is nothing.
-        if _NOTHING.fullmatch(self._data, 0, [*begins, len(self._data)][1]):
-            del begins[0]
-        if not begins:
+        if _NOTHING.fullmatch(self._data, 0, found[0].end):
+            del found[0]
+        if not found:
             raise self._error("the file is empty; delete it to record it anew", 0)
-        ends = [*begins[1:], len(self._data)]
-        self._header, *self._bounds = zip(begins, ends, strict=True)
-        for start, end in zip(begins, ends, strict=True):
-            if end - start > limits.size:
-                raise self._error(f"a document holds at most {limits.size} bytes", start)
+        for span in found:
+            if span.end - span.start > limits.size:
+                raise self._error(f"a document holds at most {limits.size} bytes", span.start)
+        self._header, *self._spans = found
         self._requests: dict[int, Request] = {}
-        self.recorded_with = self._read_header(*self._header)
+        self.recorded_with = self._read_header(self._header)
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self._spans)
 
     @overload
     def __getitem__(self, index: int) -> Interaction: ...
@@ -114,12 +120,12 @@ class CassetteReader(Sequence[Interaction]):
     @property
     def header(self) -> bytes:
         """What is before the first interaction, as it stands in the file."""
-        return self._data[: self._header[1]]
+        return self._data[: self._header.end]
 
     def document(self, index: int) -> bytes:
         """The interaction at *index* as it stands in the file, unread."""
-        start, end = self._bounds[index]
-        return self._data[start:end]
+        span = self._spans[index]
+        return self._data[span.start : span.end]
 
     def request(self, index: int) -> Request:
         """The request at *index*; the rest of its interaction is not read.
@@ -129,10 +135,10 @@ class CassetteReader(Sequence[Interaction]):
                 the format page says.
             IndexError: There are not so many.
         """
-        start, end = self._bounds[index]
-        if start not in self._requests:
-            self._requests[start] = self._read_request(start, end)
-        return self._requests[start]
+        span = self._spans[index]
+        if span.start not in self._requests:
+            self._requests[span.start] = self._read_request(span)
+        return self._requests[span.start]
 
     def interaction(self, index: int, *, refit: bool = False) -> Interaction:
         """The interaction at *index*; with *refit*, frames that do not fit are made to.
@@ -141,36 +147,36 @@ class CassetteReader(Sequence[Interaction]):
             CassetteFormatError: It is not as the format page says.
             IndexError: There are not so many.
         """
-        start, end = self._bounds[index]
-        last = last_block(self._data, start, end)
+        span = self._spans[index]
+        last = last_block(self._data, span)
         if last:
             opened, rest = last
             # An error may come of the cut: then the whole document tells.
             with suppress(CassetteFormatError):
-                events = self._events(start, opened, rest)
+                events = self._events(span.start, opened, rest)
                 interaction = read_interaction(events, refit=refit)
                 if events.took_rest:
                     return interaction
-        return read_interaction(self._events(start, end), refit=refit)
+        return read_interaction(self._events(span.start, span.end), refit=refit)
 
-    def _read_header(self, start: int, end: int) -> str:
-        if not _CASSETTE.search(self._data, start, end):
-            other = " (VCR.py may have)" if _VCR.search(self._data, start, end) else ""
+    def _read_header(self, span: Span) -> str:
+        if not _CASSETTE.search(self._data, span.start, span.end):
+            other = " (VCR.py may have)" if _VCR.search(self._data, span.start, span.end) else ""
             raise self._error(
                 f"this is no cassette, which begins 'cassette: {FORMAT_VERSION}': "
                 f"something else wrote this file{other}",
-                start,
+                span.start,
             )
-        return read_header(self._events(start, end))
+        return read_header(self._events(span.start, span.end))
 
-    def _read_request(self, start: int, end: int) -> Request:
+    def _read_request(self, span: Span) -> Request:
         # YAML is read from left to right: if a request is over at the key after it, no
         # matter what follows.
-        response = self._data.find(RESPONSE, start, end)
+        response = self._data.find(RESPONSE, span.start, span.end)
         if response >= 0:
             with suppress(CassetteFormatError):
-                return read_request(self._events(start, response + len(RESPONSE)))
-        return read_request(self._events(start, end))
+                return read_request(self._events(span.start, response + len(RESPONSE)))
+        return read_request(self._events(span.start, span.end))
 
     def _events(self, start: int, end: int, rest: bytes | None = None) -> Events:
         """The events of what stands from *start* to *end*."""

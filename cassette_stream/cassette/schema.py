@@ -63,14 +63,38 @@ def read_request(events: Events) -> Request:
     raise events.error("interaction has no 'request'")
 
 
-def read_interaction(events: Events, *, refit: bool = False) -> Interaction:
-    """A whole interaction.
+def read_head(events: Events) -> dict[str, Any] | None:
+    """What comes before the response, where the text ends with the line ``response:``.
+
+    None where that line is not the key after the request: then the text is cut at the
+    wrong place.
+
+    Raises:
+        CassetteFormatError: The text is cut at the wrong place, or something is wrong.
+    """
+    events.open()
+    values: dict[str, Any] = {}
+    for key in events.keys("interaction", _INTERACTION):
+        if events.on_last_line:
+            break
+        values[key] = _INTERACTION[key](events, key)
+    return values if "request" in values and events.mark.column == 0 else None
+
+
+def read_interaction(
+    events: Events, *, head: Mapping[str, Any] | None = None, refit: bool = False
+) -> Interaction:
+    """A whole interaction, or what is left of it after its *head*.
 
     With *refit*, frames that do not fit their body are made to, see `refit_sizes`.
     """
     events.open()
     found = _fields(events, "interaction", _REFITTED if refit else _INTERACTION)
     events.close()
+    for key in head or ():
+        if key in found.values:
+            raise found.error(key, f"{key!r} is there twice in interaction")
+    found.values |= head or {}
     found.need("recorded_at", "request")
     if ("response" in found.values) == ("failure" in found.values):
         raise events.error("interaction has either a 'response' or a 'failure'", found.mark)

@@ -64,7 +64,7 @@ class Session:
         self._clock: Clock = VirtualClock() if options.pace == "instant" else self._real
         self._lock = threading.Lock()
         self._slots: list[_Slot] = []
-        self._reader: CassetteReader | None = None
+        self._reader: CassetteReader | tuple[Interaction, ...] = ()
         self._replayer: Replayer | None = None
         self._struck: set[int] = set()
         self._misses: list[CassetteError] = []
@@ -79,9 +79,7 @@ class Session:
     @property
     def interactions(self) -> tuple[Interaction, ...]:
         """What the cassette held at the start, then what was `recorded`."""
-        reader = self._reader
-        found = () if reader is None else map(reader.interaction, range(len(reader)))
-        return (*found, *self.recorded)
+        return (*self._reader, *self.recorded)
 
     @property
     def played(self) -> tuple[Interaction, ...]:
@@ -94,10 +92,8 @@ class Session:
         return self._where(played=False)
 
     def _where(self, *, played: bool) -> tuple[Interaction, ...]:
-        if self._reader is None or self._replayer is None:
-            return ()
-        counts = enumerate(self._replayer.played)
-        return tuple(self._reader.interaction(i) for i, times in counts if bool(times) is played)
+        counts = enumerate(self._replayer.played if self._replayer else ())
+        return tuple(self._reader[number] for number, times in counts if bool(times) is played)
 
     def check_played(self) -> None:
         """Make sure that nothing was left over.
@@ -162,15 +158,16 @@ class Session:
         if self._is_open:
             raise SessionError(f"the session of {self.path} is open already")
         try:
-            self._reader = CassetteReader(storage.read(self.path), file=str(self.path))
+            reader = CassetteReader(storage.read(self.path), file=str(self.path))
         except CassetteNotFoundError:
             if self.mode is Mode.NONE:
                 raise
-        plays = {Mode.NONE, Mode.ONCE, Mode.NEW_EPISODES}
-        if self._reader is not None and self.mode in plays:
-            self._replayer = Replayer(
-                self._reader, self._options.matchers, allow_repeats=self._options.allow_repeats
-            )
+        else:
+            self._reader = reader
+            if self.mode in {Mode.NONE, Mode.ONCE, Mode.NEW_EPISODES}:
+                self._replayer = Replayer(
+                    reader, self._options.matchers, allow_repeats=self._options.allow_repeats
+                )
         patch.install(current.find)
         guard.install(_refusal)
         self._is_open = True
@@ -235,31 +232,25 @@ class Session:
             request = changed
         live = options.redactor.request(request) if options.redactor else request
         with self._lock:
-            return self._play(live) or self._record(request) or self._miss(live)
+            replayer = self._replayer
+            if replayer is not None and (number := replayer.find(live)) is not None:
+                return self._play(number)
+            if replayer is not None and self.mode is not Mode.NEW_EPISODES:
+                raise self._miss(replayer, live)
+            return self._record(request)
 
     def lets_out(self, host: str) -> bool:
         """Whether network stacks that no cassette sees may connect to *host* meanwhile."""
         return not self._options.guard or self._options.ignores(host)
 
-    def _play(self, live: Request) -> Play | None:
-        if self._replayer is None or self._reader is None:
-            return None
-        number = self._replayer.find(live)
-        if number is None:
-            return None
-        return Play(self._script(self._reader.interaction(number)), self._clock)
-
-    def _script(self, interaction: Interaction) -> Script:
-        script: Script = script_of(interaction)
-        for number, fault in enumerate(self._options.faults):
-            script = watch(fault, script, partial(self._struck.add, number))
+    def _play(self, number: int) -> Play:
+        script: Script = script_of(self._reader[number])
+        for rank, fault in enumerate(self._options.faults):
+            script = watch(fault, script, partial(self._struck.add, rank))
         pace = self._options.pace
-        return stretch(script, pace) if isinstance(pace, float) else script
+        return Play(stretch(script, pace) if isinstance(pace, float) else script, self._clock)
 
-    def _record(self, request: Request) -> Recording | None:
-        plays_only = self.mode is Mode.NONE or (self.mode is Mode.ONCE and self._replayer)
-        if plays_only:
-            return None
+    def _record(self, request: Request) -> Recording:
         slot = _Slot()
         recorder = Recorder(request, recorded_at=self._real.date(), at=self._real.now())
 
@@ -280,14 +271,11 @@ class Session:
             interaction = replace(interaction, response=response)
         return redactor.interaction(interaction) if redactor else interaction
 
-    def _miss(self, live: Request) -> Decision:
-        if self._replayer is None:
-            words = f"nothing is recorded for {live.method} {live.url}: there is no cassette"
-        else:
-            words = self._replayer.miss(live)
+    def _miss(self, replayer: Replayer, live: Request) -> CassetteMissError:
+        words = replayer.miss(live)
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
         self._misses.append(miss)
-        raise miss
+        return miss
 
 
 def _refusal(host: str, port: int, stack: str) -> str | None:

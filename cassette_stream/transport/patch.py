@@ -29,13 +29,21 @@ _undo: list[Callable[[], None]] = []
 
 
 def install(find: Callable[[], Desk | None]) -> None:
-    """Wrap what clients pick, from the first user on; *find* says who answers, if anyone."""
+    """Wrap what clients pick, from the first user on; *find* says who answers, if anyone.
+
+    Raises:
+        SessionError: A library no longer has what is wrapped; nothing is.
+    """
     global _users  # noqa: PLW0603 - the patch is one for the process, and so is its count
     with _lock:
         if _users == 0:
-            for name in ("httpx", "httpx2"):
-                if importlib.util.find_spec(name):
-                    _patch(importlib.import_module(name), find)
+            try:
+                for name in ("httpx", "httpx2"):
+                    if importlib.util.find_spec(name):
+                        _patch(importlib.import_module(name), find)
+            except SessionError:
+                _undo_all()
+                raise
         _users += 1
 
 
@@ -45,8 +53,12 @@ def remove() -> None:
     with _lock:
         _users -= 1
         if _users == 0:
-            while _undo:
-                _undo.pop()()
+            _undo_all()
+
+
+def _undo_all() -> None:
+    while _undo:
+        _undo.pop()()
 
 
 def _patch(library: ModuleType, find: Callable[[], Desk | None]) -> None:

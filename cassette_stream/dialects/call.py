@@ -1,0 +1,78 @@
+"""What a caller asks of a model, and the HTTP request that asks it.
+
+A dialect turns a `Call` into an `HttpRequest`. Neither holds a credential or a host:
+those belong to whoever sends it, so both may be printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cassette_stream.dialects.encoding import compact
+from cassette_stream.exceptions import UnsupportedParamsError
+
+__all__ = ("Call", "HttpRequest", "accepted_params", "post")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is asked, in the words of the chat completions API.
+
+    *params* holds the parameters that were given, and no others: a None in it is sent as
+    ``null``. *extra_body* goes into the body as it is, over anything of the same name.
+    With *drop_params* a parameter that the provider does not have is left out.
+    """
+
+    model: str
+    messages: Sequence[Mapping[str, object]]
+    stream: bool = False
+    params: Mapping[str, object] = field(default_factory=dict)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
+    drop_params: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A POST: *path* is appended to the provider's base, *body* is JSON."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def accepted_params(call: Call, accepted: Collection[str], *, dialect: str) -> dict[str, object]:
+    """The parameters of *call* that a *dialect* (its name, for the error) has.
+
+    Raises:
+        UnsupportedParamsError: Some are not *accepted*, and the call does not drop them.
+    """
+    unknown = sorted(set(call.params).difference(accepted))
+    if unknown and not call.drop_params:
+        raise UnsupportedParamsError(
+            f"{dialect} has no {', '.join(unknown)}; it takes {', '.join(sorted(accepted))}; "
+            "leave it out, set drop_params=True, or send it as it is in extra_body",
+            status_code=400,
+            param=unknown[0],
+        )
+    return {name: value for name, value in call.params.items() if name in accepted}
+
+
+def post(path: str, body: Mapping[str, object], call: Call) -> HttpRequest:
+    """The request that sends *body*, and the call's *extra_body* over it, to *path*.
+
+    Raises:
+        TypeError: A value in it is nothing that JSON has.
+        ValueError: A number is not finite, or a text holds half a surrogate pair.
+    """
+    text = compact({**body, **call.extra_body})
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"half a surrogate pair in the request: {text[max(0, error.start - 20) : error.end]!r}; "
+            "no UTF-8 can carry it"
+        ) from None
+    accept = "text/event-stream" if call.stream else "application/json"
+    headers = {"accept": accept, "content-type": "application/json"}
+    return HttpRequest(path=path, headers=headers, body=data)
