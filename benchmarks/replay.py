@@ -23,6 +23,7 @@ CHUNKS = 500
 TESTS = 20
 STREAMS = 50
 ROUNDS = 9
+MOST_RATIO = 1.3
 
 Size: TypeAlias = tuple[int, int]
 
@@ -142,6 +143,12 @@ def main() -> None:
         ["replayed by", "chunks", *(column.title for column in COLUMNS)],
         rows,
     )
+    one_test = figures[0]
+    bounds = {str(name): one_test[name] for name in ("vcrpy", "cassetter") if name in one_test}
+    bounds[f"{MOST_RATIO:g} x {BASELINE}"] = MOST_RATIO * one_test[BASELINE]
+    for name, most in bounds.items():
+        held = "under" if one_test[OURS] <= most else "OVER"
+        print(f"one test of {OURS}: {one_test[OURS]:,.0f}, {held} {name}: {most:,.0f}")
 
 
 if __name__ == "__main__":

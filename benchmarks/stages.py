@@ -100,17 +100,14 @@ class Stages:
 
     @contextmanager
     def respx(self) -> Iterator[Options]:
-        import respx
-
+        respx = importlib.import_module("respx")
         with respx.mock:
             respx.post(path="/v1/chat/completions").mock(side_effect=self.respond)
             yield _PLAIN
 
     @contextmanager
     def pytest_httpx(self) -> Iterator[Options]:
-        import pytest
-        import pytest_httpx
-
+        pytest, pytest_httpx = map(importlib.import_module, ("pytest", "pytest_httpx"))
         # The fixture's own function, with what it asks of pytest and no more.
         fixture = pytest_httpx.httpx_mock._get_wrapped_function()
         request = SimpleNamespace(node=SimpleNamespace(iter_markers=lambda _: ()))

@@ -175,6 +175,8 @@ def test_the_short_way_to_a_body_is_the_long_way(written: Interaction, data: st.
 
     for at in range(len(reader)):
         span = reader._spans[at]
+        if data.draw(st.booleans()):
+            outcome(lambda at=at: reader.request(at))
 
         assert outcome(lambda at=at: reader.interaction(at)) == outcome(
             lambda span=span: read_interaction(reader._events(span.start, span.end))
@@ -527,6 +529,31 @@ def test_one_interaction_is_read_although_the_others_are_broken() -> None:
     assert reader.request(0) == interaction().request
     with pytest.raises(CassetteFormatError):
         reader[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\nrequest:", b"\n{request:"),
+        (
+            b"---\nrecorded_at: 2026-11-23T12:00:00.001Z\nrequest:\n  method: POST\n",
+            b"--- {recorded_at: 2026-11-23T12:00:00.001Z, request: {method: GET, url: /}\n}\n#",
+        ),
+        (b"  ending:", b"incomplete: false\n  ending:"),
+        (b"  ending: complete\n", b"  ending: complete\nrequest: {method: GET, url: /}\n"),
+        (b"\nrequest:", b"\nanswer: {}\nrequest:"),
+        (b"\nrequest:\n  method: POST", b"\nrequest: {\n  method: POST,"),
+    ],
+    ids=repr,
+)
+def test_an_error_is_the_same_whether_the_request_was_read_before(old: bytes, new: bytes) -> None:
+    data = dumps(cassette(interaction())).replace(old, new)
+    reader = CassetteReader(data, file="x.yaml")
+    alone = outcome(lambda: CassetteReader(data, file="x.yaml").interaction(0))
+    outcome(lambda: reader.request(0))
+
+    assert isinstance(alone, str)
+    assert outcome(lambda: reader.interaction(0)) == alone
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.exceptions import CassetteFormatError
 
-__all__ = ("RESPONSE", "Span", "error_at", "last_block", "spans", "whole_lines")
+__all__ = ("RESPONSE", "Span", "error_at", "spans", "whole_lines")
 
 RESPONSE = b"\nresponse:\n"
 
@@ -22,7 +21,6 @@ _LINE_ENDS = (
 )
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _AFTER_DASHES = (b"\n", b" ", b"\t")
-_BODY = re.compile(rb"  body: \|2([+-])\n")
 _SHALLOW = re.compile(rb"\n(?! {4}|\n|\Z)")
 
 
@@ -74,31 +72,3 @@ def spans(data: bytes) -> list[Span]:
         shallow = at
     found.append(Span(start, len(data), shallow))
     return found
-
-
-def last_block(data: bytes, span: Span) -> tuple[int, bytes] | None:
-    """Where a document's body opens, and the body, if the rest of the document is that block.
-
-    Scanning a literal block is most of what reading a cassette costs. This proves that
-    it needs none: after the line that opens it, every line has an indent of four or is
-    empty, up to the end, and every character may stand there. That the parser is at a
-    block with this indent when it comes to the line, `Events` makes sure.
-    """
-    opened = _BODY.match(data, span.shallow, span.end)
-    if not opened:
-        return None
-    block = data[opened.end() : span.end]
-    if forbidden(block) is not None or not _is_utf8(block):
-        return None
-    # Splitting and joining takes half the time of replacing.
-    lines = block.split(b"\n    ")
-    lines[0] = lines[0].removeprefix(b"    ")
-    rest = b"\n".join(lines)
-    return opened.end(), rest if opened[1] == b"+" else rest.rstrip(b"\n")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        return data.isascii() or data.decode() is not None
-    except UnicodeDecodeError:
-        return False

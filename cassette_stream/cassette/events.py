@@ -49,8 +49,8 @@ Source: TypeAlias = Callable[[str], _Parser]
 """Takes a text, gives a parser of PyYAML."""
 
 PURE: Final[Source] = yaml.BaseLoader
-# No type stub knows that PyYAML may come without libyaml.
-LIBYAML: Final[Source] = yaml.CBaseLoader if yaml.__with_libyaml__ else PURE
+# The stubs hide the bare parser, and do not know that PyYAML may come without libyaml.
+LIBYAML: Final[Source] = yaml.cyaml.CParser if yaml.__with_libyaml__ else PURE  # type: ignore[attr-defined]
 
 _KINDS: dict[type[yaml.Event], str] = {
     yaml.ScalarEvent: "text",
@@ -89,32 +89,25 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 
 class Events:
-    """The events of *text*, which is one document, or the beginning of one.
-
-    Where *rest* is given, *text* ends within the document, just after the line that
-    opens a literal block, and *rest* is the content of that block, the last of the
-    document; `took_rest` then says whether it was read as that.
-    """
+    """The events of *text*, which is one document, or the beginning of one."""
 
     def __init__(
         self,
         text: str,
         origin: Origin,
         *,
-        rest: bytes | None = None,
         limits: Limits = LIMITS,
         source: Source = LIBYAML,
     ) -> None:
         self._text = text
         self._origin = origin
-        self._rest = rest
-        self._rest_line = text.count("\n") - 1
-        self._limits = limits
+        self._last_line = text.count("\n") - 1
+        self._max_depth = limits.depth
+        self._max_nodes = limits.nodes
         self._parser = source(text)
         self._depth = 0
         self._nodes = 0
         self._event: yaml.Event = yaml.StreamStartEvent()
-        self.took_rest = False
 
     @property
     def file(self) -> str:
@@ -126,6 +119,11 @@ class Events:
         mark = self._event.start_mark
         assert mark is not None
         return mark
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the latest event begins the last line of the text."""
+        return (self.mark.line, self.mark.column) == (self._last_line, 0)
 
     def error(
         self,
@@ -154,8 +152,8 @@ class Events:
             self._depth -= 1
             return event
         self._nodes += 1
-        if self._nodes > self._limits.nodes:
-            raise self.error(f"a document holds at most {self._limits.nodes} values")
+        if self._nodes > self._max_nodes:
+            raise self.error(f"a document holds at most {self._max_nodes} values")
         if event.anchor is not None:
             raise self.error("a cassette takes no anchors (&) and no aliases (*): quote the text")
         # An alias is named like its anchor, so it got no further.
@@ -164,8 +162,8 @@ class Events:
             raise self.error("a cassette takes no tags (!): quote the text")
         if not isinstance(event, yaml.ScalarEvent):
             self._depth += 1
-            if self._depth > self._limits.depth:
-                raise self.error(f"more than {self._limits.depth} lists and maps in each other")
+            if self._depth > self._max_depth:
+                raise self.error(f"more than {self._max_depth} lists and maps in each other")
         return event
 
     def text(self, event: yaml.Event, name: str) -> str:
@@ -181,20 +179,6 @@ class Events:
                 f"{name!r} holds the escape of a lone surrogate, which is no character"
             )
         return value
-
-    def body(self, name: str) -> bytes:
-        """The text that is the value of *name*, as UTF-8: *rest* where it stands there."""
-        event = self.node()
-        # With the key at column 2, the block has the indent that whoever cut it has seen.
-        if (
-            self._rest is not None
-            and isinstance(event, yaml.ScalarEvent)
-            and event.style == "|"
-            and (self.mark.line, self.mark.column) == (self._rest_line, len("  body: "))
-        ):
-            self.took_rest = True
-            return self._rest
-        return self.text(event, name).encode()
 
     def keys(
         self, name: str, known: Collection[str] = (), start: yaml.Event | None = None

@@ -10,25 +10,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import overload
+from dataclasses import dataclass
+from typing import Any, overload
 
+from cassette_stream.cassette.canonical import read_canonical
 from cassette_stream.cassette.documents import (
     RESPONSE,
     Span,
     error_at,
-    last_block,
     spans,
     whole_lines,
 )
 from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Origin, Source
 from cassette_stream.cassette.model import FORMAT_VERSION, Cassette, Interaction, Request
 from cassette_stream.cassette.scalars import forbidden
-from cassette_stream.cassette.schema import read_header, read_interaction, read_request
+from cassette_stream.cassette.schema import read_head, read_header, read_interaction, read_request
 from cassette_stream.cassette.write import dump_interaction
 from cassette_stream.exceptions import CassetteFormatError
 
 __all__ = ("CassetteReader", "loads", "refit")
 
+_PLAIN_HEADER = re.compile(
+    rb"cassette: %d\nrecorded_with: ([a-z][a-z0-9.-]*(?: [a-z0-9.-]+)*)\n" % FORMAT_VERSION
+)
 _CASSETTE = re.compile(rb"^cassette:", re.MULTILINE)
 _VCR = re.compile(rb"^interactions:", re.MULTILINE)
 _NOTHING = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*")
@@ -67,6 +71,14 @@ def refit(data: bytes, *, file: str) -> bytes:
     return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The *values* of an interaction up to byte *end* of the file, None if the rest needs them."""
+
+    values: dict[str, Any]
+    end: int | None = None
+
+
 class CassetteReader(Sequence[Interaction]):
     """The interactions in *data*, each read when it is asked for.
 
@@ -102,7 +114,7 @@ class CassetteReader(Sequence[Interaction]):
             if span.end - span.start > limits.size:
                 raise self._error(f"a document holds at most {limits.size} bytes", span.start)
         self._header, *self._spans = found
-        self._requests: dict[int, Request] = {}
+        self._heads: dict[int, _Head] = {}
         self.recorded_with = self._read_header(self._header)
 
     def __len__(self) -> int:
@@ -135,10 +147,8 @@ class CassetteReader(Sequence[Interaction]):
                 the format page says.
             IndexError: There are not so many.
         """
-        span = self._spans[index]
-        if span.start not in self._requests:
-            self._requests[span.start] = self._read_request(span)
-        return self._requests[span.start]
+        request: Request = self._head(self._spans[index]).values["request"]
+        return request
 
     def interaction(self, index: int, *, refit: bool = False) -> Interaction:
         """The interaction at *index*; with *refit*, frames that do not fit are made to.
@@ -148,18 +158,24 @@ class CassetteReader(Sequence[Interaction]):
             IndexError: There are not so many.
         """
         span = self._spans[index]
-        last = last_block(self._data, span)
-        if last:
-            opened, rest = last
-            # An error may come of the cut: then the whole document tells.
-            with suppress(CassetteFormatError):
-                events = self._events(span.start, opened, rest)
-                interaction = read_interaction(events, refit=refit)
-                if events.took_rest:
-                    return interaction
+        if not refit and (found := self._canonical(span)):
+            return found
         return read_interaction(self._events(span.start, span.end), refit=refit)
 
+    def _canonical(self, span: Span) -> Interaction | None:
+        """The interaction by its head and `read_canonical`, where these are all there is."""
+        with suppress(CassetteFormatError):
+            head = self._head(span)
+            if head.end and "recorded_at" in head.values and "failure" not in head.values:
+                response = read_canonical(self._data, head.end, span.shallow, span.end)
+                return Interaction(**head.values, response=response) if response else None
+        # If there was an error, the whole document will tell it.
+        return None
+
     def _read_header(self, span: Span) -> str:
+        # What we write ourselves is two lines of words: nothing in it wants a parser.
+        if plain := _PLAIN_HEADER.fullmatch(self._data, span.start, span.end):
+            return plain[1].decode()
         if not _CASSETTE.search(self._data, span.start, span.end):
             other = " (VCR.py may have)" if _VCR.search(self._data, span.start, span.end) else ""
             raise self._error(
@@ -169,16 +185,23 @@ class CassetteReader(Sequence[Interaction]):
             )
         return read_header(self._events(span.start, span.end))
 
-    def _read_request(self, span: Span) -> Request:
-        # YAML is read from left to right: if a request is over at the key after it, no
-        # matter what follows.
+    def _head(self, span: Span) -> _Head:
+        if span.start not in self._heads:
+            self._heads[span.start] = self._read_head(span)
+        return self._heads[span.start]
+
+    def _read_head(self, span: Span) -> _Head:
+        # YAML is read from left to right: what comes before a key of the outermost map is
+        # the same whatever follows, and what follows is a map of its own.
         response = self._data.find(RESPONSE, span.start, span.end)
         if response >= 0:
             with suppress(CassetteFormatError):
-                return read_request(self._events(span.start, response + len(RESPONSE)))
-        return read_request(self._events(span.start, span.end))
+                values = read_head(self._events(span.start, response + len(RESPONSE)))
+                if values:
+                    return _Head(values, response + 1)
+        return _Head({"request": read_request(self._events(span.start, span.end))})
 
-    def _events(self, start: int, end: int, rest: bytes | None = None) -> Events:
+    def _events(self, start: int, end: int) -> Events:
         """The events of what stands from *start* to *end*."""
         part = self._data[start:end]
         bad = forbidden(part)
@@ -195,7 +218,7 @@ class CassetteReader(Sequence[Interaction]):
                 start + bad,
             )
         origin = Origin(self.file, self._data, start)
-        return Events(text, origin, rest=rest, limits=self._limits, source=self._source)
+        return Events(text, origin, limits=self._limits, source=self._source)
 
     def _error(self, message: str, at: int) -> CassetteFormatError:
         return error_at(message, self._data, at, self.file)

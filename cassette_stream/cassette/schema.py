@@ -31,7 +31,7 @@ from cassette_stream.cassette.values import (
 )
 from cassette_stream.exceptions import CassetteFormatError
 
-__all__ = ("MEND", "read_header", "read_interaction", "read_request")
+__all__ = ("MEND", "read_head", "read_header", "read_interaction", "read_request")
 
 MEND = "cassette-stream lint --fix"
 """The command that fits frames to a body that was edited by hand."""
@@ -75,26 +75,20 @@ def read_head(events: Events) -> dict[str, Any] | None:
     events.open()
     values: dict[str, Any] = {}
     for key in events.keys("interaction", _INTERACTION):
-        if events.on_last_line:
-            break
+        if events.at_end:
+            return values if "request" in values else None
         values[key] = _INTERACTION[key](events, key)
-    return values if "request" in values and events.mark.column == 0 else None
+    return None
 
 
-def read_interaction(
-    events: Events, *, head: Mapping[str, Any] | None = None, refit: bool = False
-) -> Interaction:
-    """A whole interaction, or what is left of it after its *head*.
+def read_interaction(events: Events, *, refit: bool = False) -> Interaction:
+    """A whole interaction.
 
     With *refit*, frames that do not fit their body are made to, see `refit_sizes`.
     """
     events.open()
     found = _fields(events, "interaction", _REFITTED if refit else _INTERACTION)
     events.close()
-    for key in head or ():
-        if key in found.values:
-            raise found.error(key, f"{key!r} is there twice in interaction")
-    found.values |= head or {}
     found.need("recorded_at", "request")
     if ("response" in found.values) == ("failure" in found.values):
         raise events.error("interaction has either a 'response' or a 'failure'", found.mark)

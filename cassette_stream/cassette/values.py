@@ -177,7 +177,7 @@ def _json_plain(events: Events, text: str) -> JSON:
 
 
 def take_body(events: Events, name: str) -> bytes:
-    return events.body(name)
+    return take_text(events, name).encode()
 
 
 def take_base64(events: Events, name: str) -> bytes:

@@ -3,27 +3,51 @@
 from cassette_stream.chunks.completion import (
     ChatCompletionMessageToolCall,
     Choices,
-    CompletionTokensDetails,
-    Function,
     Message,
     ModelResponse,
-    PromptTokensDetails,
+)
+from cassette_stream.chunks.parts import (
+    Audio,
+    ChatCompletionTokenLogprob,
+    ChoiceLogprobs,
+    Custom,
+    Function,
+    FunctionCall,
     RedactedThinking,
     Thinking,
     ThinkingBlock,
-    Usage,
+    TopLogprob,
 )
+from cassette_stream.chunks.stream import (
+    NO_INDEX,
+    ChatCompletionDeltaToolCall,
+    Delta,
+    ModelResponseStream,
+    StreamingChoices,
+)
+from cassette_stream.chunks.usage import CompletionTokensDetails, PromptTokensDetails, Usage
 
 __all__ = (
+    "NO_INDEX",
+    "Audio",
+    "ChatCompletionDeltaToolCall",
     "ChatCompletionMessageToolCall",
+    "ChatCompletionTokenLogprob",
+    "ChoiceLogprobs",
     "Choices",
     "CompletionTokensDetails",
+    "Custom",
+    "Delta",
     "Function",
+    "FunctionCall",
     "Message",
     "ModelResponse",
+    "ModelResponseStream",
     "PromptTokensDetails",
     "RedactedThinking",
+    "StreamingChoices",
     "Thinking",
     "ThinkingBlock",
+    "TopLogprob",
     "Usage",
 )

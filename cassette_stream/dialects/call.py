@@ -69,10 +69,8 @@ def post(path: str, body: Mapping[str, object], call: Call) -> HttpRequest:
     try:
         data = text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"half a surrogate pair in the request: {text[max(0, error.start - 20) : error.end]!r}; "
-            "no UTF-8 can carry it"
-        ) from None
+        around = text[max(0, error.start - 20) : error.end]
+        raise ValueError(f"the request holds half a surrogate pair: {around!r}") from None
     accept = "text/event-stream" if call.stream else "application/json"
     headers = {"accept": accept, "content-type": "application/json"}
     return HttpRequest(path=path, headers=headers, body=data)

@@ -37,7 +37,7 @@ from cassette_stream.exceptions import (
     UnprocessableEntityError,
 )
 
-__all__ = ("LONGEST_RETRY_AFTER", "retry_after", "status_error", "stream_error")
+__all__ = ("LONGEST_RETRY_AFTER", "finish_error", "retry_after", "status_error", "stream_error")
 
 LONGEST_RETRY_AFTER = 86_400.0
 """Seconds, a day: servers do say ``inf``, and nobody sleeps for longer than this on purpose."""
@@ -59,53 +59,61 @@ _STATUS: Mapping[int, type[APIError]] = {
     529: OverloadedError,
 }
 
-# What codes and types begin with, lower-case; the first that fits. Each with the status
-# that the same provider sends for it where it still can.
-_WORDS: tuple[tuple[str, int, type[APIError]], ...] = (
-    ("context_length_exceeded", 400, ContextWindowExceededError),
-    ("context_window_exceeded", 400, ContextWindowExceededError),
-    ("exceed_context_size", 400, ContextWindowExceededError),
-    ("model_context_window_exceeded", 400, ContextWindowExceededError),
-    ("content_policy_violation", 400, ContentPolicyViolationError),
-    ("content_filter", 400, ContentPolicyViolationError),
-    ("responsibleaipolicyviolation", 400, ContentPolicyViolationError),
-    ("data_inspection_failed", 400, ContentPolicyViolationError),
-    ("api_key_invalid", 401, AuthenticationError),
-    ("invalid_api_key", 401, AuthenticationError),
-    ("authentication", 401, AuthenticationError),
-    ("unauthenticated", 401, AuthenticationError),
-    ("unauthorized", 401, AuthenticationError),
-    ("billing", 402, PaymentRequiredError),
-    ("payment_required", 402, PaymentRequiredError),
-    ("permission", 403, PermissionDeniedError),
-    ("forbidden", 403, PermissionDeniedError),
-    ("unsupported_country", 403, PermissionDeniedError),
-    ("not_found", 404, NotFoundError),
-    ("model_not_found", 404, NotFoundError),
-    ("conflict", 409, ConflictError),
-    ("request_too_large", 413, RequestTooLargeError),
-    ("unprocessable", 422, UnprocessableEntityError),
-    ("rate_limit", 429, RateLimitError),
-    ("insufficient_quota", 429, RateLimitError),
-    ("resource_exhausted", 429, RateLimitError),
-    ("too_many_requests", 429, RateLimitError),
-    ("throttl", 429, RateLimitError),
-    ("overloaded", 529, OverloadedError),
-    ("bad_gateway", 502, BadGatewayError),
-    ("service_unavailable", 503, ServiceUnavailableError),
-    ("unavailable", 503, ServiceUnavailableError),
-    ("timeout", 504, Timeout),
-    ("deadline_exceeded", 504, Timeout),
-    ("server_error", 500, InternalServerError),
-    ("internal", 500, InternalServerError),
-    ("api_error", 500, InternalServerError),
-    # Last, because providers put it beside a code that says more.
-    ("invalid_request", 400, BadRequestError),
-    ("invalid_argument", 400, BadRequestError),
-    ("failed_precondition", 400, BadRequestError),
-    ("bad_request", 400, BadRequestError),
-    ("bad request", 400, BadRequestError),
-)
+# What codes and types begin with, lower-case, and the status that goes with each where the
+# provider can still send one. No key is the beginning of another.
+_WORDS: Mapping[str, tuple[int, type[APIError]]] = {
+    "context_length_exceeded": (400, ContextWindowExceededError),
+    "context_window_exceeded": (400, ContextWindowExceededError),
+    "exceed_context_size": (400, ContextWindowExceededError),
+    "model_context_window_exceeded": (400, ContextWindowExceededError),
+    "content_policy_violation": (400, ContentPolicyViolationError),
+    "content_filter": (400, ContentPolicyViolationError),
+    "responsibleaipolicyviolation": (400, ContentPolicyViolationError),
+    "data_inspection_failed": (400, ContentPolicyViolationError),
+    "api_key_invalid": (401, AuthenticationError),
+    "invalid_api_key": (401, AuthenticationError),
+    "authentication": (401, AuthenticationError),
+    "unauthenticated": (401, AuthenticationError),
+    "unauthorized": (401, AuthenticationError),
+    "billing": (402, PaymentRequiredError),
+    "payment_required": (402, PaymentRequiredError),
+    "permission": (403, PermissionDeniedError),
+    "forbidden": (403, PermissionDeniedError),
+    "unsupported_country": (403, PermissionDeniedError),
+    "not_found": (404, NotFoundError),
+    "model_not_found": (404, NotFoundError),
+    "conflict": (409, ConflictError),
+    "request_too_large": (413, RequestTooLargeError),
+    "unprocessable": (422, UnprocessableEntityError),
+    "rate_limit": (429, RateLimitError),
+    "insufficient_quota": (429, RateLimitError),
+    "resource_exhausted": (429, RateLimitError),
+    "too_many_requests": (429, RateLimitError),
+    "throttl": (429, RateLimitError),
+    "overloaded": (529, OverloadedError),
+    "bad_gateway": (502, BadGatewayError),
+    "service_unavailable": (503, ServiceUnavailableError),
+    "unavailable": (503, ServiceUnavailableError),
+    "timeout": (504, Timeout),
+    "deadline_exceeded": (504, Timeout),
+    "server_error": (500, InternalServerError),
+    "internal": (500, InternalServerError),
+    "api_error": (500, InternalServerError),
+    "invalid_request": (400, BadRequestError),
+    "invalid_argument": (400, BadRequestError),
+    "failed_precondition": (400, BadRequestError),
+    "bad_request": (400, BadRequestError),
+    "bad request": (400, BadRequestError),
+}
+
+# Reasons to finish that are no end of an answer.
+_BROKEN: Mapping[str, type[APIError]] = {
+    "abort": InternalServerError,
+    "error": InternalServerError,
+    "insufficient_system_resource": InternalServerError,
+    "network_error": InternalServerError,
+    "timeout": Timeout,
+}
 
 _TOO_LONG = re.compile(
     r"maximum context length|prompt is too long|input is too long"
@@ -185,6 +193,15 @@ def stream_error(error: object, *, body: object = None) -> APIError:
     return _made(kind, said, message, status=status, body=whole, wait=None, phase="idle")
 
 
+def finish_error(reason: str) -> APIError | None:
+    """The exception for a finish *reason* that reports a failure; None for all others."""
+    kind = _BROKEN.get(reason.lower())
+    if kind is None:
+        return None
+    status = 504 if kind is Timeout else 500
+    return kind(f"the model's answer broke off: finish reason {reason!r}", status_code=status)
+
+
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
     """For how many seconds the *headers* ask to be left alone, None where they do not.
 
@@ -235,8 +252,10 @@ def _decoded(body: object) -> object:
 def _understand(value: object) -> _Said:
     while isinstance(value, list) and value:
         value = value[0]  # Gemini's stream as an array holds its error as an item
-    outer = value if isinstance(value, Mapping) else {"message": value}
+    outer = value if isinstance(value, Mapping) else {"message": _unless_page(value)}
     inner = outer.get("error")
+    while isinstance(inner, Mapping) and isinstance(inner.get("error"), Mapping):
+        inner = inner["error"]  # a proxy that wraps what its provider said
     error = inner if isinstance(inner, Mapping) else outer
     texts = [inner if isinstance(inner, str) else None]
     texts += [_text(error.get(name)) for name in ("message", "msg", "detail", "errors")]
@@ -250,6 +269,10 @@ def _understand(value: object) -> _Said:
         request_id=_one_of(outer, "request_id"),
         words=tuple(_words(error)),
     )
+
+
+def _unless_page(value: object) -> object:
+    return None if isinstance(value, str) and value.startswith("<") else value
 
 
 def _text(value: object) -> str | None:
@@ -297,7 +320,7 @@ def _by_status(status: int) -> type[APIError]:
 
 def _by_words(said: _Said) -> tuple[type[APIError], int] | None:
     for word in said.words:
-        for start, status, kind in _WORDS:
+        for start, (status, kind) in _WORDS.items():
             if word.startswith(start):
                 return kind, status
     return None
@@ -308,9 +331,11 @@ def _by_text(said: _Said) -> type[APIError] | None:
 
 
 def _no_message(status: int | None, value: object) -> str:
-    if status is None:
-        return f"the provider sent an error that says nothing: {str(value)[:200]!r}"
-    return f"the provider answered {status} and said nothing"
+    what = "an error" if status is None else f"the status {status}"
+    if not value:
+        return f"the provider sent {what}, and no word with it"
+    excerpt = value if isinstance(value, str) else compact(value)
+    return f"the provider sent {what}, and with it nothing that can be read: {excerpt[:200]!r}"
 
 
 def _made(

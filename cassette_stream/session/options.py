@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Literal, TypeAlias
 
 from cassette_stream import faults as faults_
@@ -140,9 +141,13 @@ def _faults(faults: str | Fault | Iterable[str | Fault]) -> Iterable[Fault]:
             raise TypeError(f"a fault is a value of cassette_stream.faults or its text: {fault!r}")
 
 
+# A redactor compiles what it looks for, and keeps nothing of what it sees.
+_default_redactor = cache(Redactor)
+
+
 def _redactor(redact: object) -> Redactor | None:
     if redact == "default":
-        return Redactor()
+        return _default_redactor()
     if redact is None or isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact takes a Redactor, or None to keep everything as it is: {redact!r}")

@@ -1,0 +1,266 @@
+"""Tool calls, put together from the fragments in which they are streamed.
+
+Which call a fragment belongs to: by its index; but a new id with a name (or after complete
+arguments) on an index in use begins another call, for there are servers that give every
+call index 0; without an index by its id, and without either to the last call. The first id
+and the first name win, empty ones say nothing, and a call is told of only once it has a
+name. Whether arguments are complete is never judged by what could still be a prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from cassette_stream.chunks.arguments import Arguments, is_json
+from cassette_stream.chunks.completion import ChatCompletionMessageToolCall
+from cassette_stream.chunks.parts import Custom, Function, Json
+from cassette_stream.chunks.reading import read_tool_call
+from cassette_stream.chunks.stream import NO_INDEX, ChatCompletionDeltaToolCall
+
+__all__ = ("ToolCallAccumulator",)
+
+
+class ToolCallAccumulator:
+    """The tool calls of one answer.
+
+    Fragments may be ours, dicts, or objects of an SDK; *seed* (the id of the response, say)
+    is what the ids of calls without an id are made from.
+    """
+
+    def __init__(self, *, seed: str = "") -> None:
+        self._seed = seed
+        self._all: list[_Call] = []
+        self._told: list[_Call] = []
+        self._slots: dict[int, _Call] = {}
+        self._ids: dict[str, _Call] = {}
+        self._warnings: list[str] = []
+
+    def __len__(self) -> int:
+        """How many calls there are."""
+        return len(self._told)
+
+    def add(self, fragments: Iterable[object] | None) -> None:
+        """Take the *fragments* of one delta, its ``tool_calls``; None is none.
+
+        Raises:
+            TypeError: A fragment is neither a mapping nor has a ``model_dump``.
+            MalformedStreamError: A field of it is of another type.
+        """
+        for fragment in fragments or ():
+            self.take(read_tool_call(fragment))
+
+    def take(self, fragment: ChatCompletionDeltaToolCall) -> ChatCompletionDeltaToolCall | None:
+        """Take one *fragment*, and give what it adds, in normal form.
+
+        There the index counts calls from 0 in the order in which they got their names, the
+        id stands in one fragment of a call, and so does the name. None if it adds nothing.
+        """
+        custom = fragment.custom
+        name, text = (
+            (fragment.function.name, fragment.function.arguments)
+            if custom is None
+            else (custom.name, custom.input)
+        )
+        call = self._call_of(fragment, name, text)
+        noted = call.note(fragment)
+        new_id = self._identify(call, fragment.id) if fragment.id else None
+        new_name = call.rename(name, fragment.id) if name else None
+        added = call.arguments.add(text) if text else ""
+        if call.index == NO_INDEX:
+            if not call.name:
+                return None
+            call.index = len(self._told)
+            self._told.append(call)
+            delta = call.delta(call.id, call.name, call.arguments.text)
+            delta.extras, delta.provider_specific_fields = call.extras, call.fields
+            return delta
+        if not (new_id or new_name or added or noted):
+            return None
+        delta = call.delta(new_id, new_name, added)
+        if noted:
+            delta.extras = fragment.extras
+            delta.provider_specific_fields = fragment.provider_specific_fields
+        return delta
+
+    def flush(self) -> list[ChatCompletionDeltaToolCall]:
+        """Give what was held back, for a stream that breaks off here."""
+        rests = [(call, call.arguments.settle()) for call in self._told]
+        return [call.delta(None, None, rest) for call, rest in rests if rest]
+
+    def finish(self) -> list[ChatCompletionDeltaToolCall]:
+        """Give what is missing at the end of the answer: ``{}`` as arguments, made ids."""
+        deltas = []
+        for call in self._told:
+            rest = call.arguments.settle()
+            if not rest and not call.custom and not len(call.arguments):
+                rest = call.arguments.add("{}")
+            new_id = None if call.id else self._identify(call, self._made_id(call))
+            if rest or new_id:
+                deltas.append(call.delta(new_id, None, rest))
+        return deltas
+
+    @property
+    def calls(self) -> list[ChatCompletionMessageToolCall]:
+        """The calls, as they would be if the stream ended here."""
+        return [call.whole(call.id or self._made_id(call)) for call in self._told]
+
+    def preview(self, index: int) -> str:
+        """A beginning of the arguments of a call: all of them but for the last fifth at most.
+
+        *index* is that of the normal form. Made to be asked after every fragment: all
+        answers together cost a small multiple of the text.
+
+        Raises:
+            IndexError: There is no such call yet.
+        """
+        return self._told[index].arguments.preview()
+
+    def warnings(self, *, finish_reason: str | None = None) -> list[str]:
+        """What is odd about the calls so far; *finish_reason* tells why the answer ended."""
+        found = list(self._warnings)
+        for call in self._all:
+            if call.index == NO_INDEX:
+                found.append(f"a tool call never got a name (id {call.id!r}) and was left out")
+                continue
+            which = f"tool call {call.index} ({call.name})"
+            if call.arguments.resent:
+                found.append(f"{which}: arguments were sent again from their start")
+            if finish_reason and not call.custom and not is_json(call.arguments.whole or "{}"):
+                cut = "were cut by the length limit" if finish_reason == "length" else "are no JSON"
+                found.append(f"{which}: arguments {cut}")
+        return found
+
+    def _call_of(self, fragment: ChatCompletionDeltaToolCall, name: str | None, text: str) -> _Call:
+        index = fragment.index
+        if index < 0:
+            call = self._without_index(fragment.id, name)
+        else:
+            call = self._slots.get(index)
+            if call is not None and (name or fragment.id):
+                call = self._again(call, fragment.id, name, text)
+        if call is None:
+            call = _Call(fragment)
+            self._all.append(call)
+            if index >= 0:
+                self._slots[index] = call
+        return call
+
+    def _again(self, call: _Call, call_id: str | None, name: str | None, text: str) -> _Call | None:
+        """What a fragment means that names itself on the slot of *call*; None: a new call."""
+        if call_id:
+            known = self._ids.get(call_id)
+            if known is not None and known.slot == call.slot:
+                return known
+            if call.id is not None:
+                return None if name or call.arguments.closed else call
+            return None if name and call.arguments.closed else call
+        if name and text and call.arguments.closed and text != call.arguments.text:
+            return None
+        return call
+
+    def _without_index(self, call_id: str | None, name: str | None) -> _Call | None:
+        last = self._all[-1] if self._all else None
+        if call_id:
+            late = last is not None and last.id is None and not name
+            return self._ids.get(call_id) or (last if late else None)
+        if last is not None and name and last.name and last.arguments.closed:
+            return None
+        return last
+
+    def _identify(self, call: _Call, call_id: str) -> str | None:
+        """*call_id* if it is the first of *call*, which it then names."""
+        if call.id is None:
+            call.id = call_id
+            self._ids.setdefault(call_id, call)
+            return call_id
+        if call_id != call.id:
+            self._warnings.append(f"tool call {call.id!r} was called {call_id!r} later")
+        return None
+
+    def _made_id(self, call: _Call) -> str:
+        digest = blake2b(f"{self._seed}\n{call.index}".encode(), digest_size=12)
+        return f"call_{digest.hexdigest()}"
+
+
+class _Call:
+    """What is known of one call; its *index* is that of the normal form, once it has a name."""
+
+    __slots__ = (
+        "arguments",
+        "custom",
+        "extras",
+        "fields",
+        "id",
+        "index",
+        "name",
+        "raw_index",
+        "slot",
+    )
+
+    def __init__(self, fragment: ChatCompletionDeltaToolCall) -> None:
+        self.slot = fragment.index
+        raw = fragment.index if fragment.raw_index is None else fragment.raw_index
+        self.raw_index = None if raw < 0 else raw
+        self.index = NO_INDEX
+        self.id: str | None = None
+        self.name = ""
+        self.custom = fragment.custom is not None or fragment.type == "custom"
+        self.arguments = Arguments()
+        self.fields: Json | None = None
+        self.extras: Json | None = None
+
+    def rename(self, name: str, call_id: str | None) -> str | None:
+        """What *name* adds to the name: all of it, or the next piece of one that came in two."""
+        known = self.name
+        other = call_id not in {"", None, self.id}
+        if known and (known.startswith(name) or len(self.arguments) or other):
+            return None
+        piece = name.removeprefix(known)
+        self.name += piece
+        return piece
+
+    def note(self, fragment: ChatCompletionDeltaToolCall) -> bool:
+        """Keep what a provider adds to a call; whether there is any."""
+        if fragment.extras is None and fragment.provider_specific_fields is None:
+            return False
+        self.extras = _merged(self.extras, fragment.extras)
+        self.fields = _merged(self.fields, fragment.provider_specific_fields)
+        return True
+
+    def delta(
+        self,
+        call_id: str | None,
+        name: str | None,
+        text: str,
+    ) -> ChatCompletionDeltaToolCall:
+        if self.custom:
+            return ChatCompletionDeltaToolCall(
+                index=self.index,
+                id=call_id,
+                type="custom",
+                custom=Custom(name=name, input=text),
+                raw_index=self.raw_index,
+            )
+        return ChatCompletionDeltaToolCall(
+            index=self.index,
+            id=call_id,
+            function=Function(name=name, arguments=text),
+            raw_index=self.raw_index,
+        )
+
+    def whole(self, call_id: str) -> ChatCompletionMessageToolCall:
+        text = self.arguments.whole
+        call = ChatCompletionMessageToolCall(
+            id=call_id, provider_specific_fields=self.fields, extras=self.extras
+        )
+        if self.custom:
+            call.type = "custom"
+            call.custom = Custom(name=self.name, input=text)
+        else:
+            call.function = Function(name=self.name, arguments=text or "{}")
+        return call
+
+
+def _merged(known: Json | None, more: Json | None) -> Json | None:
+    return known if not more else {**(known or {}), **more}
