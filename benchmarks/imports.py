@@ -21,7 +21,7 @@ from pathlib import Path
 from measure import introduce, show, version_of
 
 IMPORT_ROUNDS = 5
-START_ROUNDS = 21
+START_ROUNDS = 15
 PEER_ROUNDS = 5
 MOST_MILLISECONDS = 10.0
 MOST_RATIO = 1.03

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import httpx
 from measure import interleaved, introduce, show
 from sse import chat_chunks
-from stages import BASELINE, BODY, OURS, Stage, Stages, record
+from stages import BASELINE, BODY, OURS, RECORDERS, Stage, Stages, record
 
 CHUNKS = 500
 TESTS = 20
@@ -144,8 +144,8 @@ def main() -> None:
         rows,
     )
     one_test = figures[0]
-    bounds = {str(name): one_test[name] for name in ("vcrpy", "cassetter") if name in one_test}
-    bounds[f"{MOST_RATIO:g} x {BASELINE}"] = MOST_RATIO * one_test[BASELINE]
+    bounds = {f"{MOST_RATIO:g} x {BASELINE}": MOST_RATIO * one_test[BASELINE]}
+    bounds |= {name: one_test[name] for name in RECORDERS if name in one_test and name != OURS}
     for name, most in bounds.items():
         held = "under" if one_test[OURS] <= most else "OVER"
         print(f"one test of {OURS}: {one_test[OURS]:,.0f}, {held} {name}: {most:,.0f}")

@@ -6,11 +6,9 @@ needs when it is first used (PEP 562).
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
 from cassette_stream._version import __version__
 
+TYPE_CHECKING = False  # as type checkers see it; `typing` alone would cost most of the import
 if TYPE_CHECKING:
     from cassette_stream import dialects, exceptions, faults, wire
     from cassette_stream.cassette import (
@@ -59,6 +57,8 @@ _ROOMS = ("dialects", "exceptions", "faults", "wire")
 
 
 def __getattr__(name: str) -> object:
+    import importlib  # noqa: PLC0415 - as above
+
     if name in _ROOMS:
         return importlib.import_module(f"cassette_stream.{name}")
     if name not in _HOMES:

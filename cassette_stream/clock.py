@@ -103,6 +103,13 @@ class VirtualClock:
     async def asleep_until(self, moment: float) -> None:
         from anyio.lowlevel import checkpoint  # noqa: PLC0415 - as above
 
+        if self._streams <= 1 and not self._asleep:
+            # Alone, so this is the earliest unless the pass brings another.
+            seen = self._changes
+            await checkpoint()
+            if seen == self._changes:
+                self.sleep_until(moment)
+                return
         waiter = _Waiter()
         with self._lock:
             heappush(self._waiters, (moment, next(self._order), waiter))

@@ -9,10 +9,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_cassette import cassettes
 from support import SOAK
 
-from cassette_stream.cassette import Cassette, CassetteReader, dumps, loads
+from cassette_stream.cassette import CassetteReader, loads
 from cassette_stream.cassette.events import LIBYAML, PURE, Limits, Source
 from cassette_stream.exceptions import CassetteFormatError, CassetteVersionError
 
@@ -359,24 +358,22 @@ def test_an_error_survives_pickling() -> None:
     assert (type(copy), str(copy)) == (type(error), str(error))
 
 
-@settings(max_examples=20_000 if SOAK else 300, deadline=None)
-@given(written=cassettes(max_size=2), seed=st.integers(0, 2**32))
-def test_bytes_that_were_broken_are_read_or_refused(written: Cassette, seed: int) -> None:
-    rng = random.Random(seed)
-    data = bytearray(dumps(written))
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data) + 1)
-        piece = rng.choice(
-            [b"", b"\n", b" ", b"- ", b"[", b"{", b"&", b"*", b"!", b"|", b'"', b"\xff"]
-        )
-        data[at : at + rng.randint(0, 3)] = piece
+def test_bytes_that_were_broken_are_read_or_refused() -> None:
+    pieces = [b"", b"\n", b" ", b"- ", b"? ", b"[", b"{", b"&", b"*", b"!", b"|", b">", b'"', b"'"]
+    pieces += [b": ", b" #", b"---\n", b"...\n", b"\t", b"\xff", b"\0", b"%", b"\xc2\x85", b"\\"]
+    rng = random.Random(11)
+    for example in range(20_000 if SOAK else 1_000):
+        data = bytearray(GOOD)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(data) + 1)
+            data[at : at + rng.randint(0, 3)] = rng.choice(pieces)
 
-    for source in (LIBYAML, PURE):
-        for error in errors(bytes(data), source):
-            assert 1 <= error.line <= data.count(b"\n") + 1
+        for source in (LIBYAML, PURE) if example % 20 == 0 else (LIBYAML,):
+            for error in errors(bytes(data), source):
+                assert 1 <= error.line <= data.count(b"\n") + 1
 
 
-@settings(max_examples=20_000 if SOAK else 300, deadline=None)
+@settings(max_examples=20_000 if SOAK else 200, deadline=None)
 @given(data=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_after_a_header_are_read_or_refused(data: bytes) -> None:
     for error in errors(b"cassette: 1\n---\n" + data + b"\n"):

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_cassette import TRAPS, cassettes, interactions, json_values, texts
-from support import SOAK
+from strategies_cassette import TRAPS, bodies, cassettes, interactions, json_values, texts
+from support import PROJECT, SOAK
 
 from cassette_stream.cassette import (
     Cassette,
@@ -48,7 +48,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 1000, tzinfo=UTC)
 TEXT_TRAPS = {name: text for name, text in TRAPS.items() if name != "lone high surrogate"}
 
 both_sources = pytest.mark.parametrize("source", [LIBYAML, PURE], ids=["libyaml", "pure"])
-thorough = settings(max_examples=10_000 if SOAK else 60, deadline=None)
+thorough = settings(max_examples=1_000 if SOAK else 60, deadline=None)
 
 
 def response(body: bytes, *sizes: int, **more: Any) -> Response:
@@ -112,6 +112,17 @@ def test_reading_one_by_one_gives_what_reading_all_does(written: Cassette) -> No
     assert reader.header + b"".join(map(reader.document, range(len(reader)))) == data
 
 
+@settings(max_examples=10_000 if SOAK else 100, deadline=None)
+@given(body=bodies, cuts=st.lists(st.integers(0, 40), max_size=4))
+def test_a_byte_stream_reads_back_to_the_byte(body: bytes, cuts: list[int]) -> None:
+    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    answer = response(body, *[end - start for start, end in pairwise(places)])
+    data = dumps(cassette(interaction(answer)))
+
+    assert only(data).response == answer
+    assert only(data.replace(b"\n", b"\r\n")).response == answer
+
+
 @settings(max_examples=1000 if SOAK else 30, deadline=None)
 @given(written=cassettes(max_size=1))
 def test_the_parser_in_python_reads_the_same(written: Cassette) -> None:
@@ -160,7 +171,7 @@ def test_frames_read_back_and_lines_are_short(pairs: list[tuple[int, int]]) -> N
     assert read_frames(" ".join(lines)) == (sizes, gaps)
 
 
-@thorough
+@settings(max_examples=3000 if SOAK else 100, deadline=None)
 @given(written=interactions(), data=st.data())
 def test_the_short_way_to_a_body_is_the_long_way(written: Interaction, data: st.DataObject) -> None:
     file = bytearray(dumps(cassette(written)))
@@ -498,6 +509,14 @@ def test_a_golden_file_is_what_is_written_and_reads_the_same(name: str, source: 
 
 def test_every_golden_file_is_known() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(golden())
+
+
+def test_the_example_of_the_format_page_is_a_cassette_as_it_is_written() -> None:
+    page = (PROJECT / "docs" / "cassette-format.md").read_text("utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0].encode()
+
+    assert dumps(loads(example, file="cassette-format.md")) == example
+    assert [kind for kind in FailureKind if f"`{kind}`" not in page] == []
 
 
 def test_every_stream_of_the_corpus_reads_back(corpus: Path) -> None:

@@ -71,11 +71,17 @@ class Arguments:
 
     def add(self, piece: str) -> str:
         """What *piece* adds to the text."""
-        if self._held is None and (len(piece) < self._length or not self._length):
-            self._parts.append(piece)
-            self._length += len(piece)
+        if self.append(piece) or not piece:
             return piece
         return self._add_long(piece)
+
+    def append(self, piece: str) -> bool:
+        """Add a *piece* that cannot be the text once more; False if it might, or is empty."""
+        if piece and self._held is None and (len(piece) < self._length or not self._length):
+            self._parts.append(piece)
+            self._length += len(piece)
+            return True
+        return False
 
     def settle(self) -> str:
         """What is still to be given out when no more comes."""
@@ -83,7 +89,7 @@ class Arguments:
         if self._held is not None and rest != self._held:
             self.resent = True
         self._held = None
-        return self._append(rest) if rest else ""
+        return self._give(rest) if rest else ""
 
     @property
     def closed(self) -> bool:
@@ -97,7 +103,7 @@ class Arguments:
     def _balanced(self) -> bool:
         return self._balance is not None and self._balance.read(self._parts)
 
-    def _append(self, piece: str) -> str:
+    def _give(self, piece: str) -> str:
         self._parts.append(piece)
         self._length += len(piece)
         return piece
@@ -108,16 +114,16 @@ class Arguments:
         text = self.text
         if held is not None:
             if not _goes_on(piece, held):
-                return self._append(held) + self.add(piece)
+                return self._give(held) + self.add(piece)
             self.resent = True
         elif not text.lstrip().startswith("{") or not _goes_on(piece, text):
-            return self._append(piece)
+            return self._give(piece)
         elif len(piece) == len(text):
             self.resent = True
         elif not self.resent:
             self._held = piece
             return ""
-        return self._append(piece[len(text) :])
+        return self._give(piece[len(text) :])
 
     def _rest(self) -> str:
         """What the held piece adds: itself, unless only without the text is it JSON."""

@@ -3,46 +3,34 @@
 For every choice, in this order: its first chunk has the role and the first of what it says;
 every other has one kind of progress and no role; its finish chunk has an empty delta and the
 reason. The usage chunk comes last of all, with one placeholder choice, only where it was asked
-for and the provider reported any. All chunks have the id, time and model of the stream.
+for and the provider reported any. Every chunk has one choice, and the id, time and model of
+the stream. Normal chunks stay as they are.
 
 Chunks that say nothing are left out; what they carry beside goes along with the next one. No
-text, no finish reason and no count is ever made up. Chunks may be changed in place: feed those
-that a decoder made for you.
+text, no finish reason and no count is ever made up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from msgspec.structs import astuple
 
-from cassette_stream.chunks.finish_reasons import normal_finish_reason
+from cassette_stream.chunks.choice_form import ChoiceForm
 from cassette_stream.chunks.parts import Json
-from cassette_stream.chunks.stream import (
-    ChatCompletionDeltaToolCall,
-    Delta,
-    ModelResponseStream,
-    StreamingChoices,
-)
-from cassette_stream.chunks.tool_calls import ToolCallAccumulator
+from cassette_stream.chunks.stream import Delta, ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.usage import Usage, later_usage
 
 __all__ = ("NormalForm",)
 
-# A delta as a tuple: extras, role, content, and what follows them in their declared order.
-_CONTENT: Final = 2
-_NOTHING_ELSE: Final = astuple(Delta())[_CONTENT + 1 :]
-# What may stand in one chunk together, in the order in which the kinds are sent.
-_KINDS: Final = (
-    ("reasoning_content", "thinking_blocks", "reasoning_items"),
-    ("refusal",),
-    ("content",),
-    ("function_call",),
-    ("audio",),
-    ("images",),
-    ("annotations",),
+T = TypeVar("T")
+
+# Where things stand in a delta that is read as a tuple.
+_CONTENT, _REASONING, _CALLS = map(
+    Delta.__struct_fields__.index, ("content", "reasoning_content", "tool_calls")
 )
+_ALL_BUT_ONE: Final = len(Delta.__struct_fields__) - 1
 
 
 class NormalForm:
@@ -50,17 +38,16 @@ class NormalForm:
 
     Args:
         include_usage: Whether the usage chunk was asked for.
-        model: The name that was asked for; without it the one that the provider says.
-        id: For streams whose provider gives none.
+        model: The name that was asked for; without it, the one that the provider says.
+        id: For a stream whose provider gives none.
         created: The same, in seconds since 1970.
-        hidden_params: What every chunk carries in ``_hidden_params``; here the provider's
-            name of the model is added, as ``provider_response_model``.
+        hidden_params: What every chunk carries in ``_hidden_params``; the provider's name of
+            the model is added as ``provider_response_model``.
 
     Attributes:
         usage: What was billed, as far as reported.
         finish_reasons: Why each choice ended, by its index.
         raw_finish_reasons: The same in the provider's own words.
-        late: Whether a choice went on after its finish chunk; that was passed on all the same.
     """
 
     def __init__(
@@ -75,28 +62,168 @@ class NormalForm:
         self.usage: Usage | None = None
         self.finish_reasons: dict[int, str] = {}
         self.raw_finish_reasons: dict[int, str] = {}
-        self.late = False
         self._include_usage = include_usage
-        self._head = _Head(id, created, model, dict(hidden_params or {}))
-        self._choices: dict[int, _Choice] = {}
-        self._warnings: list[str] = []
+        self._head = _Head(id, created, model, hidden_params or {})
+        self._choices: dict[int, ChoiceForm] = {}
 
     def feed(self, chunks: Iterable[ModelResponseStream]) -> Iterator[ModelResponseStream]:
         """The normal chunks that the raw *chunks* make, each as soon as it can be told.
 
-        Exceptions of *chunks* come through, after what came before them.
+        Chunks are changed in place where that will do. An exception of *chunks* comes
+        through, after what came before it.
         """
-        head, open_choices = self._head, self._choices
+        head, states = self._head, self._choices
         for chunk in chunks:
-            choices = chunk.choices
-            # Nearly all chunks: one choice that has begun, and goes on with a bit of text.
-            if len(choices) == 1 and not head.pending:
+            # Nearly all chunks: one choice that has begun goes on with one kind of progress.
+            _, _, _, _, choices, fingerprint, usage, tier, _, _, _, _, _ = astuple(chunk)
+            if (
+                len(choices) == 1
+                and usage is None
+                and fingerprint == head.fingerprint
+                and tier == head.tier
+                and not head.pending
+            ):
                 choice = choices[0]
-                state = open_choices.get(choice.index)
+                state = states.get(choice.index)
                 if state is not None and state.plain and not choice.finish_reason:
-                    _, role, content, *others = astuple(choice.delta)
-                    if content and role is None and others == _OTHERS and chunk.usage is None:
-                        head.stamp(chunk)
-                        yield chunk
+                    delta = astuple(choice.delta)
+                    if delta.count(None) == _ALL_BUT_ONE and (
+                        delta[_CONTENT]
+                        or delta[_REASONING]
+                        or (delta[_CALLS] and state.calls.extend(delta[_CALLS]))
+                    ):
+                        yield head.stamp(chunk)
                         continue
             yield from self._unusual(chunk)
+
+    def end(self) -> Iterator[ModelResponseStream]:
+        """What is left when the stream is over: arguments that were held back, and usage."""
+        rest = [choice for state in self._choices.values() for choice in state.flush()]
+        for choice in rest:
+            yield self._head.dress(ModelResponseStream(choices=[choice]))
+        if self._include_usage and self.usage is not None:
+            placeholder = [StreamingChoices()]
+            chunk = ModelResponseStream(choices=placeholder, usage=self.usage)
+            yield self._head.attach(chunk)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there was a choice, and every one came to its end."""
+        return bool(self._choices) and len(self.finish_reasons) == len(self._choices)
+
+    @property
+    def late(self) -> bool:
+        """Whether a choice went on after its finish chunk; callers got that all the same."""
+        return any(state.late for state in self._choices.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is odd about the stream so far."""
+        found = []
+        for index, state in self._choices.items():
+            found += state.calls.warnings(finish_reason=state.finish_reason)
+            if state.late:
+                found.append(f"choice {index} went on after its finish reason")
+        return found
+
+    def _unusual(self, chunk: ModelResponseStream) -> Iterator[ModelResponseStream]:
+        self._head.learn(chunk)
+        if chunk.usage is not None:
+            self.usage = later_usage(self.usage, chunk.usage)
+            chunk.usage = None
+        choices = [choice for raw in chunk.choices for choice in self._take(raw)]
+        if not choices:
+            self._head.put_by(chunk)
+            return
+        chunk.choices = choices[:1]
+        yield self._head.attach(chunk)
+        for choice in choices[1:]:
+            yield self._head.dress(ModelResponseStream(choices=[choice]))
+
+    def _take(self, raw: StreamingChoices) -> list[StreamingChoices]:
+        state = self._choices.get(raw.index)
+        if state is None:
+            state = self._choices[raw.index] = ChoiceForm(raw.index, seed=self._head.id)
+        choices = state.take(raw)
+        if choices and choices[-1].finish_reason is not None:
+            self.finish_reasons[raw.index] = choices[-1].finish_reason
+            self.raw_finish_reasons[raw.index] = choices[-1].raw_finish_reason or ""
+        return choices
+
+
+class _Head:
+    """What belongs to the stream as a whole, and what waits for its next chunk.
+
+    The first id and time that are said hold for all chunks, once there was one; the
+    fingerprint and the service tier hold until another is said.
+    """
+
+    __slots__ = (
+        "_fields",
+        "_hidden",
+        "_model",
+        "_said",
+        "_sent",
+        "created",
+        "fingerprint",
+        "id",
+        "pending",
+        "tier",
+    )
+
+    def __init__(self, id: str, created: int, model: str | None, hidden: Json) -> None:  # noqa: A002
+        self.id = id
+        self.created = created
+        self.fingerprint: str | None = None
+        self.tier: str | None = None
+        self.pending = False
+        self._model = model or ""
+        self._hidden = dict(hidden)
+        self._said: set[str] = set()
+        self._sent = False
+        self._fields: Json = {}
+
+    def learn(self, chunk: ModelResponseStream) -> None:
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+        self.tier = chunk.service_tier or self.tier
+        if chunk.model:
+            self._hidden.setdefault("provider_response_model", chunk.model)
+            self._model = self._model or chunk.model
+        if not self._sent:
+            self.id = self._first("id", chunk.id, self.id)
+            self.created = self._first("created", chunk.created, self.created)
+
+    def _first(self, name: str, said: T, known: T) -> T:
+        if not said or name in self._said:
+            return known
+        self._said.add(name)
+        return said
+
+    def put_by(self, chunk: ModelResponseStream) -> None:
+        """Keep what a *chunk* carries that says nothing itself."""
+        beside = {**(chunk.extras or {}), "citations": chunk.citations}
+        self._fields |= {name: value for name, value in beside.items() if value is not None}
+        self._fields |= chunk.provider_specific_fields or {}
+        self.pending = bool(self._fields)
+
+    def attach(self, chunk: ModelResponseStream) -> ModelResponseStream:
+        """*chunk* with what waited for it."""
+        if self.pending:
+            chunk.provider_specific_fields = self._fields | (chunk.provider_specific_fields or {})
+            self._fields, self.pending = {}, False
+        return self.dress(chunk)
+
+    def dress(self, chunk: ModelResponseStream) -> ModelResponseStream:
+        """*chunk* with everything that all chunks of the stream have in common."""
+        self._sent = True
+        chunk.system_fingerprint = self.fingerprint
+        chunk.service_tier = self.tier
+        return self.stamp(chunk)
+
+    def stamp(self, chunk: ModelResponseStream) -> ModelResponseStream:
+        """The same for one that has the stream's fingerprint and service tier already."""
+        chunk.id = self.id
+        chunk.created = self.created
+        chunk.model = self._model
+        chunk._hidden_params = self._hidden  # noqa: SLF001 - the name that ported code reads
+        return chunk

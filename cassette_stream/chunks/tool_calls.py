@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from msgspec.structs import astuple
+
 from cassette_stream.chunks.arguments import Arguments, is_json
 from cassette_stream.chunks.completion import ChatCompletionMessageToolCall
 from cassette_stream.chunks.parts import Custom, Function, Json
@@ -82,6 +84,30 @@ class ToolCallAccumulator:
             delta.extras = fragment.extras
             delta.provider_specific_fields = fragment.provider_specific_fields
         return delta
+
+    def extend(self, fragments: list[ChatCompletionDeltaToolCall]) -> bool:
+        """Take *fragments* that are one, and that only adds arguments to a call; quickly.
+
+        It is made normal in place. Anything else is left as it is, to be taken by `take`.
+        """
+        fragment = fragments[0]
+        index, call_id, function, kind, custom, raw_index, fields, extras = astuple(fragment)
+        call = self._slots.get(index)
+        if (
+            len(fragments) > 1
+            or call is None
+            or call.index == NO_INDEX
+            or call_id
+            or function.name
+            or kind != "function"
+            or not (custom is raw_index is fields is extras is None)
+            or not call.arguments.append(function.arguments)
+        ):
+            return False
+        fragment.id = None
+        fragment.index = call.index
+        fragment.raw_index = call.raw_index
+        return True
 
     def flush(self) -> list[ChatCompletionDeltaToolCall]:
         """Give what was held back, for a stream that breaks off here."""

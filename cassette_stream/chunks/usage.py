@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from cassette_stream.chunks.base import ResponseObject
+from msgspec.structs import replace
+
+from cassette_stream.chunks.base import ResponseObject, public_fields
 from cassette_stream.chunks.parts import Json
 
-__all__ = ("CompletionTokensDetails", "PromptTokensDetails", "Usage")
+__all__ = ("CompletionTokensDetails", "PromptTokensDetails", "Usage", "later_usage")
 
 
 class PromptTokensDetails(ResponseObject):
@@ -48,3 +50,22 @@ class Usage(ResponseObject):
     cache_creation_input_tokens: int | None = None
     cost: float | None = None
     server_tool_use: Json | None = None
+
+
+def later_usage(known: Usage | None, report: Usage) -> Usage:
+    """What is known after *report*: its counts, and the known ones where it has none.
+
+    The total is the sum where the provider gives none. Neither argument is changed.
+    """
+    later = replace(report)
+    if known is not None:
+        for name in _FIELDS:
+            if not getattr(later, name):
+                setattr(later, name, getattr(known, name))
+        later.extras = {**(known.extras or {}), **(report.extras or {})} or None
+    if not report.total_tokens:
+        later.total_tokens = later.prompt_tokens + later.completion_tokens
+    return later
+
+
+_FIELDS = public_fields(Usage)

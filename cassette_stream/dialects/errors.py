@@ -8,14 +8,13 @@ nobody can place is an `APIError`, never a guess.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from cassette_stream.dialects.encoding import compact
+from cassette_stream.chunks.finish_reasons import FAILURES
+from cassette_stream.dialects.error_body import ErrorBody, decoded, understand
+from cassette_stream.dialects.retry_after import retry_after
 from cassette_stream.exceptions import (
     APIError,
     APIStatusError,
@@ -37,10 +36,7 @@ from cassette_stream.exceptions import (
     UnprocessableEntityError,
 )
 
-__all__ = ("LONGEST_RETRY_AFTER", "finish_error", "retry_after", "status_error", "stream_error")
-
-LONGEST_RETRY_AFTER = 86_400.0
-"""Seconds, a day: servers do say ``inf``, and nobody sleeps for longer than this on purpose."""
+__all__ = ("finish_error", "status_error", "stream_error")
 
 _STATUS: Mapping[int, type[APIError]] = {
     400: BadRequestError,
@@ -94,6 +90,7 @@ _WORDS: Mapping[str, tuple[int, type[APIError]]] = {
     "bad_gateway": (502, BadGatewayError),
     "service_unavailable": (503, ServiceUnavailableError),
     "unavailable": (503, ServiceUnavailableError),
+    "request_timeout": (408, Timeout),
     "timeout": (504, Timeout),
     "deadline_exceeded": (504, Timeout),
     "server_error": (500, InternalServerError),
@@ -106,15 +103,6 @@ _WORDS: Mapping[str, tuple[int, type[APIError]]] = {
     "bad request": (400, BadRequestError),
 }
 
-# Reasons to finish that are no end of an answer.
-_BROKEN: Mapping[str, type[APIError]] = {
-    "abort": InternalServerError,
-    "error": InternalServerError,
-    "insufficient_system_resource": InternalServerError,
-    "network_error": InternalServerError,
-    "timeout": Timeout,
-}
-
 _TOO_LONG = re.compile(
     r"maximum context length|prompt is too long|input is too long"
     r"|exceeds the maximum number of tokens"
@@ -123,25 +111,12 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 
-# What a class may be told apart into by words: a status is vaguer than they are here only.
+# What is vague, and what words may make of it. Anything else means what its status means.
 _WITHIN: Mapping[type[APIError], tuple[type[APIError], ...]] = {
     BadRequestError: (ContextWindowExceededError, ContentPolicyViolationError, AuthenticationError),
     InternalServerError: (OverloadedError,),
     ServiceUnavailableError: (OverloadedError,),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """What of an error's body is understood."""
-
-    message: str | None = None
-    code: str | int | None = None
-    type: str | None = None
-    param: str | None = None
-    status: int | None = None
-    request_id: str | None = None
-    words: tuple[str, ...] = ()
 
 
 def status_error(
@@ -159,12 +134,9 @@ def status_error(
         headers: The response's.
         now: The time in UTC, for a ``retry-after`` date in a response that is not dated.
     """
-    value = _decoded(body)
-    said = _understand(value)
-    kind = _by_status(status)
-    finer = _by_words(said) or (_by_text(said), None)
-    if finer[0] in _WITHIN.get(kind, ()):
-        kind = finer[0] or kind
+    value = decoded(body)
+    said = understand(value)
+    kind = _refined(_by_status(status), said)
     message = said.message or _no_message(status, value)
     wait = retry_after(headers or {}, now=now)
     return _made(kind, said, message, status=status, body=value, wait=wait, phase="headers")
@@ -177,17 +149,14 @@ def stream_error(error: object, *, body: object = None) -> APIError:
         error: What the event holds: the error itself, or the object around it.
         body: The whole event, where *error* is only a part of it.
     """
-    value = _decoded(error)
-    said = _understand(value)
-    found = _by_words(said)
-    status = said.status or (found[1] if found else None)
-    kind: type[APIError] = APIError
-    if status is not None:
-        kind = _by_status(status)
-        if found and (said.status is None or found[0] in _WITHIN.get(kind, ())):
-            kind = found[0]
-    if kind in {APIError, BadRequestError} and (by_text := _by_text(said)):
-        kind, status = by_text, status or 400
+    value = decoded(error)
+    said = understand(value)
+    status, kind = next(_by_words(said), (None, APIError))
+    if said.status is not None:
+        status, kind = said.status, _by_status(said.status)
+    elif status is None and _TOO_LONG.search(said.message or ""):
+        status, kind = 400, BadRequestError
+    kind = _refined(kind, said)
     message = said.message or _no_message(status, value)
     whole = value if body is None else body
     return _made(kind, said, message, status=status, body=whole, wait=None, phase="idle")
@@ -195,152 +164,42 @@ def stream_error(error: object, *, body: object = None) -> APIError:
 
 def finish_error(reason: str) -> APIError | None:
     """The exception for a finish *reason* that reports a failure; None for all others."""
-    kind = _BROKEN.get(reason.lower())
-    if kind is None:
+    if reason not in FAILURES:
         return None
-    status = 504 if kind is Timeout else 500
+    kind, status = (Timeout, 504) if reason == "TIMEOUT" else (InternalServerError, 500)
     return kind(f"the model's answer broke off: finish reason {reason!r}", status_code=status)
-
-
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """For how many seconds the *headers* ask to be left alone, None where they do not.
-
-    ``retry-after-ms`` goes before ``retry-after``, which is seconds or a date; a date counts
-    from the response's own ``date``, else from *now*. From 0 to `LONGEST_RETRY_AFTER`.
-    """
-    lower = {name.lower(): value.strip() for name, value in headers.items()}
-    wait = _number(lower.get("retry-after-ms"))
-    if wait is not None:
-        wait /= 1000
-    else:
-        asked = lower.get("retry-after")
-        wait = _number(asked)
-        if wait is None and (until := _date(asked)):
-            since = _date(lower.get("date")) or now
-            wait = None if since is None else (until - since).total_seconds()
-    return None if wait is None else min(max(wait, 0.0), LONGEST_RETRY_AFTER)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return None if math.isnan(number) else number
-
-
-def _date(text: str | None) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few errors carry a date
-
-    try:
-        date = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _decoded(body: object) -> object:
-    if not isinstance(body, bytes | bytearray | memoryview):
-        return body
-    text = bytes(body).decode("utf-8", "replace").strip()
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _understand(value: object) -> _Said:
-    while isinstance(value, list) and value:
-        value = value[0]  # Gemini's stream as an array holds its error as an item
-    outer = value if isinstance(value, Mapping) else {"message": _unless_page(value)}
-    inner = outer.get("error")
-    while isinstance(inner, Mapping) and isinstance(inner.get("error"), Mapping):
-        inner = inner["error"]  # a proxy that wraps what its provider said
-    error = inner if isinstance(inner, Mapping) else outer
-    texts = [inner if isinstance(inner, str) else None]
-    texts += [_text(error.get(name)) for name in ("message", "msg", "detail", "errors")]
-    code = error.get("code")
-    return _Said(
-        message=next(filter(None, texts), None),
-        code=code if isinstance(code, str | int) else None,
-        type=_one_of(error, "type", "status", "error_type", "__type"),
-        param=_one_of(error, "param"),
-        status=next(filter(None, map(_as_status, _statuses(error))), None),
-        request_id=_one_of(outer, "request_id"),
-        words=tuple(_words(error)),
-    )
-
-
-def _unless_page(value: object) -> object:
-    return None if isinstance(value, str) and value.startswith("<") else value
-
-
-def _text(value: object) -> str | None:
-    """*value* where it is a text, else as JSON: a list of FastAPI's details, an object."""
-    if value is None or isinstance(value, str):
-        return value
-    return compact(value) if isinstance(value, Mapping | list) else str(value)
-
-
-def _one_of(error: Mapping[str, object], *names: str) -> str | None:
-    return next((it for it in map(error.get, names) if isinstance(it, str) and it), None)
-
-
-def _statuses(error: Mapping[str, object]) -> Iterator[object]:
-    for name in ("status_code", "raw_status_code", "statusCode", "code", "status"):
-        yield error.get(name)
-
-
-def _as_status(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch("[45][0-9][0-9]", value):
-        return int(value)
-    known = isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599
-    return value if known and isinstance(value, int) else None
-
-
-def _words(error: Mapping[str, object]) -> Iterator[str]:
-    """The codes and types of *error*, the most telling first."""
-    details = error.get("details")
-    for part in (error.get("innererror"), *(details if isinstance(details, list) else ())):
-        if isinstance(part, Mapping):
-            yield from _strings(part, "code", "reason")
-    yield from _strings(error, "code", "type", "status", "error_type", "__type")
-
-
-def _strings(part: Mapping[str, object], *names: str) -> Iterator[str]:
-    for name in names:
-        value = part.get(name)
-        if isinstance(value, str):
-            yield value.lower()
 
 
 def _by_status(status: int) -> type[APIError]:
     return _STATUS.get(status) or (InternalServerError if status >= 500 else APIStatusError)
 
 
-def _by_words(said: _Said) -> tuple[type[APIError], int] | None:
+def _by_words(said: ErrorBody) -> Iterator[tuple[int | None, type[APIError]]]:
     for word in said.words:
-        for start, (status, kind) in _WORDS.items():
+        for start, found in _WORDS.items():
             if word.startswith(start):
-                return kind, status
-    return None
+                yield found
 
 
-def _by_text(said: _Said) -> type[APIError] | None:
-    return ContextWindowExceededError if _TOO_LONG.search(said.message or "") else None
+def _refined(kind: type[APIError], said: ErrorBody) -> type[APIError]:
+    """What *kind* comes to by the provider's words, then by its text, if it is a vague one."""
+    finer = [found for _, found in _by_words(said)]
+    if _TOO_LONG.search(said.message or ""):
+        finer.append(ContextWindowExceededError)
+    return next((found for found in finer if found in _WITHIN.get(kind, ())), kind)
 
 
 def _no_message(status: int | None, value: object) -> str:
     what = "an error" if status is None else f"the status {status}"
     if not value:
         return f"the provider sent {what}, and no word with it"
-    excerpt = value if isinstance(value, str) else compact(value)
-    return f"the provider sent {what}, and with it nothing that can be read: {excerpt[:200]!r}"
+    excerpt = f"{value}"[:200]
+    return f"the provider sent {what}, and with it nothing that can be read: {excerpt!r}"
 
 
 def _made(
     kind: type[APIError],
-    said: _Said,
+    said: ErrorBody,
     message: str,
     *,
     status: int | None,

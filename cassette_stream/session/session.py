@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,11 +42,27 @@ __all__ = ("Session",)
 
 
 class _Slot:
-    """A place in the recording, taken when its request starts."""
+    """A place in the recording, taken when its request starts.
 
-    def __init__(self) -> None:
+    What is *kept* of it, by hooks and redaction, is made when somebody asks: the caller of
+    a stream that ends does not wait for it.
+    """
+
+    def __init__(self, kept: Callable[[Interaction], Interaction | None]) -> None:
         self.recording: Recording | None = None
-        self.interaction: Interaction | None = None
+        self._kept = kept
+        self._heard: Interaction | None = None
+        self._interaction: Interaction | None = None
+
+    def hear(self, interaction: Interaction) -> None:
+        self._heard, self.recording = interaction, None
+
+    @property
+    def interaction(self) -> Interaction | None:
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            self._interaction = self._kept(heard)
+        return self._interaction
 
 
 class Session:
@@ -66,6 +83,8 @@ class Session:
         self._slots: list[_Slot] = []
         self._reader: CassetteReader | tuple[Interaction, ...] = ()
         self._replayer: Replayer | None = None
+        # The one that was read last: repeats and rewinds play it again and again.
+        self._last: tuple[int, Interaction] | None = None
         self._struck: set[int] = set()
         self._misses: list[CassetteError] = []
         self._is_open = False
@@ -74,7 +93,8 @@ class Session:
     @property
     def recorded(self) -> tuple[Interaction, ...]:
         """What this session took down, as it will be written, in the order of its requests."""
-        return tuple(slot.interaction for slot in self._slots if slot.interaction is not None)
+        found = [slot.interaction for slot in self._slots]
+        return tuple(interaction for interaction in found if interaction is not None)
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
@@ -244,21 +264,18 @@ class Session:
         return not self._options.guard or self._options.ignores(host)
 
     def _play(self, number: int) -> Play:
-        script: Script = script_of(self._reader[number])
+        if self._last is None or self._last[0] != number:
+            self._last = number, self._reader[number]
+        script: Script = script_of(self._last[1])
         for rank, fault in enumerate(self._options.faults):
             script = watch(fault, script, partial(self._struck.add, rank))
         pace = self._options.pace
         return Play(stretch(script, pace) if isinstance(pace, float) else script, self._clock)
 
     def _record(self, request: Request) -> Recording:
-        slot = _Slot()
+        slot = _Slot(self._kept)
         recorder = Recorder(request, recorded_at=self._real.date(), at=self._real.now())
-
-        def keep(interaction: Interaction) -> None:
-            slot.interaction = self._kept(interaction)
-            slot.recording = None
-
-        slot.recording = Recording(recorder, self._real, keep)
+        slot.recording = Recording(recorder, self._real, slot.hear)
         self._slots.append(slot)
         return slot.recording
 

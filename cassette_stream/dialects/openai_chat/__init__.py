@@ -1,6 +1,6 @@
 """OpenAI chat completions, and whoever speaks them: requests, decoder, encoder."""
 
-from cassette_stream.dialects.openai_chat.decoder import Decoder, whole_body
+from cassette_stream.dialects.openai_chat.decoder import Decoder
 from cassette_stream.dialects.openai_chat.encoder import (
     encode,
     encode_body,
@@ -16,6 +16,7 @@ from cassette_stream.dialects.openai_chat.requests import (
     request,
     without_stream_options,
 )
+from cassette_stream.dialects.openai_chat.whole import whole_body
 
 __all__ = (
     "Decoder",

@@ -12,15 +12,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from cassette_stream.chunks import (
-    ModelResponseStream,
-    PromptTokensDetails,
-    StreamingChoices,
-    Usage,
-)
+from cassette_stream.chunks import ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.reading import read_chunk
 from cassette_stream.dialects.errors import finish_error, stream_error
-from cassette_stream.dialects.openai_chat.mending import mended
+from cassette_stream.dialects.openai_chat.mending import mended, settle_calls, settle_usage
 from cassette_stream.exceptions import (
     EmptyStreamError,
     MalformedStreamError,
@@ -29,7 +24,7 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
-__all__ = ("Decoder", "whole_body")
+__all__ = ("Decoder", "event_object")
 
 Chunks: TypeAlias = Iterator[ModelResponseStream]
 
@@ -118,11 +113,14 @@ class Decoder:
                 choices = chunk.choices
                 if len(choices) == 1 and chunk.usage is None:
                     choice = choices[0]
+                    delta = choice.delta
                     if (
                         choice.finish_reason is None
-                        and choice.delta.tool_calls is None
                         and choice.index in self._open
+                        and delta.audio is None
                     ):
+                        if delta.tool_calls is not None:
+                            settle_calls(delta)
                         yield chunk
                         continue
                 yield from self._settled(chunk) if choices else self._unusual(event)
@@ -136,8 +134,8 @@ class Decoder:
             self.terminal_seen = True
         elif data:
             try:
-                value = _object(data)
-                yield from self._take(value, failed=event.event == "error")
+                value = event_object(data)
+                yield from self.take(value, failed=event.event == "error")
             except MalformedStreamError as error:
                 if event.event in _PINGS:
                     return
@@ -145,7 +143,12 @@ class Decoder:
                     raise
                 self.warnings.append(f"an event was left out: {error.message}")
 
-    def _take(self, value: Mapping[str, Any], *, failed: bool = False) -> Chunks:
+    def take(self, value: Mapping[str, Any], *, failed: bool = False) -> Chunks:
+        """The chunks for one event whose JSON was read already; *failed* if it is named an error.
+
+        Raises:
+            APIError: As `feed`.
+        """
         error = _error_in(value, failed=failed)
         if error is not None:
             if value.get("choices"):
@@ -158,7 +161,10 @@ class Decoder:
 
     def _last_words(self, value: Mapping[str, Any]) -> Chunks:
         """What a chunk that reports an error says besides."""
-        chunk = read_chunk(mended({**value, "error": None}), strict=False)
+        try:
+            chunk = read_chunk(mended({**value, "error": None}), strict=False)
+        except MalformedStreamError:
+            return  # the error that the caller is about to hear of tells more
         chunk.choices = [choice for choice in chunk.choices if _speaks(choice)]
         for choice in chunk.choices:
             choice.finish_reason = None
@@ -169,13 +175,12 @@ class Decoder:
         """*chunk*, with its oddities put right and its finish reasons noted."""
         self._seen = True
         if chunk.usage is not None:
-            _settle_usage(chunk.usage)
+            settle_usage(chunk.usage)
         failure = None
         for choice in chunk.choices:
-            _settle_calls(choice)
-            reason = choice.finish_reason or ""
-            native = choice.get("native_finish_reason")
-            broken = finish_error(reason or (native if isinstance(native, str) else ""))
+            settle_calls(choice.delta)
+            reason = choice.finish_reason
+            broken = finish_error(reason or _native_reason(choice))
             if broken:
                 choice.finish_reason = None
                 failure = broken
@@ -190,8 +195,12 @@ class Decoder:
             raise failure
 
 
-def _object(text: str | bytes) -> Mapping[str, Any]:
-    """The JSON object that *text* spells, or the only item of an array, if that is an error."""
+def event_object(text: str | bytes) -> Mapping[str, Any]:
+    """The JSON object that *text* spells, or the only item of an array, if that is an error.
+
+    Raises:
+        MalformedStreamError: It spells none.
+    """
     try:
         value = _plain(text)
     except _UNREADABLE as error:
@@ -227,6 +236,12 @@ def _error_in(value: Mapping[str, Any], *, failed: bool) -> object:
     return value
 
 
+def _native_reason(choice: StreamingChoices) -> str:
+    """OpenRouter: what its provider says where it says nothing itself."""
+    native = (choice.extras or {}).get("native_finish_reason")
+    return native if isinstance(native, str) else ""
+
+
 def _speaks(choice: StreamingChoices) -> bool:
     delta = choice.delta
     return bool(
@@ -244,60 +259,3 @@ def _spoken(choice: StreamingChoices) -> bool:
     """Whether a spoken answer is at its end: its audio has a date, and no finish reason comes."""
     audio = choice.delta.audio
     return audio is not None and audio.expires_at is not None
-
-
-def _settle_usage(usage: Usage) -> None:
-    if not usage.total_tokens:
-        usage.total_tokens = usage.prompt_tokens + usage.completion_tokens
-    cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
-    if isinstance(cached, int):
-        details = usage.prompt_tokens_details or PromptTokensDetails()
-        if details.cached_tokens is None:
-            details.cached_tokens = cached
-        usage.prompt_tokens_details = details
-
-
-def _settle_calls(choice: StreamingChoices) -> None:
-    delta = choice.delta
-    for call in delta.tool_calls or ():
-        call.type = call.type or "function"
-        if call.id == "null":  # Mistral
-            call.id = None
-    delta.tool_calls = delta.tool_calls or None
-
-
-def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]:
-    """The chunks for a response that is no stream, but one JSON text.
-
-    Raises:
-        APIError: It reports an error; the class says which.
-        MalformedStreamError: It is no completion: a page, or any other text.
-        EmptyStreamError: There is nothing in it.
-        StreamTruncatedError: A choice has no finish reason.
-    """
-    text = body.strip()
-    if not text:
-        raise EmptyStreamError("the body is empty")
-    value = _object(text)
-    choices = value.get("choices")
-    if isinstance(choices, list):
-        value = {**value, "choices": [_as_delta(choice) for choice in choices]}
-    decoder = Decoder(strict=strict)
-    chunks = [*decoder._take(value), *decoder.finish()]  # noqa: SLF001 - the same rules
-    for chunk in chunks:
-        chunk.object = "chat.completion.chunk"
-    return chunks
-
-
-def _as_delta(choice: object) -> object:
-    """A choice of a whole answer as one of a chunk."""
-    if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
-        return choice
-    message = dict(choice["message"])
-    calls = message.get("tool_calls")
-    if isinstance(calls, list):
-        message["tool_calls"] = [
-            {"index": index, **call} if isinstance(call, Mapping) else call
-            for index, call in enumerate(calls)
-        ]
-    return {key: item for key, item in choice.items() if key != "message"} | {"delta": message}

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-__all__ = ("mended",)
+from cassette_stream.chunks import Delta, PromptTokensDetails, Usage
+
+__all__ = ("mended", "settle_calls", "settle_usage")
 
 # Azure: what its filter thought of the prompt belongs to the response, not to a choice.
 _RESPONSE_WIDE = ("prompt_filter_results", "prompt_annotations")
@@ -82,3 +84,24 @@ def _run(kind: str, items: list[Any]) -> dict[str, object]:
     if kind == "content_parts":
         return {"provider_specific_fields": {kind: items}}
     return {kind: "".join(items)}
+
+
+def settle_calls(delta: Delta) -> None:
+    """Put the tool calls of *delta* right, in place: no list for none, a type, no "null" id."""
+    for call in delta.tool_calls or ():
+        call.type = call.type or "function"
+        if call.id == "null":  # Mistral
+            call.id = None
+    delta.tool_calls = delta.tool_calls or None
+
+
+def settle_usage(usage: Usage) -> None:
+    """Put *usage* right, in place: a total that is missing, DeepSeek's cached tokens."""
+    if not usage.total_tokens:
+        usage.total_tokens = usage.prompt_tokens + usage.completion_tokens
+    cached = (usage.extras or {}).get("prompt_cache_hit_tokens")
+    if isinstance(cached, int):
+        details = usage.prompt_tokens_details or PromptTokensDetails()
+        if details.cached_tokens is None:
+            details.cached_tokens = cached
+        usage.prompt_tokens_details = details

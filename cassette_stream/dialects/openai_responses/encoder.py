@@ -94,7 +94,7 @@ def _events(
 
 def _item_events(index: int, item: Item, cut: Cut) -> Iterator[Event]:
     at: dict[str, object] = {"output_index": index}
-    yield "response.output_item.added", at | {"item": item | _TOLD[item["type"]]}
+    yield "response.output_item.added", at | {"item": {**item, **_TOLD[item["type"]]}}
     at |= {"item_id": item["id"]}
     match item["type"]:
         case "reasoning":
@@ -247,7 +247,7 @@ def _message(message: Message) -> list[Item]:
 def _annotation(note: Mapping[str, Any]) -> Item:
     """*note* of the chat completions API, which puts the fields of a kind into an object."""
     kind = note["type"]
-    return {"type": kind} | note[kind]
+    return {"type": kind, **note[kind]}
 
 
 def _call(call: ChatCompletionMessageToolCall) -> Item:

@@ -1,0 +1,183 @@
+"""The way from events to chunks that the decoders share, and what the end of a body means.
+
+A dialect says what an event means, by a quick way for the common one and a thorough way for
+all, with the same result wherever both can read. What is not understood is an error, never
+a skip, unless *strict* is off: then it is left out, and a warning says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from cassette_stream.chunks import ModelResponseStream
+from cassette_stream.exceptions import (
+    APIResponseValidationError,
+    EmptyStreamError,
+    MalformedStreamError,
+    StreamTruncatedError,
+    WireFormatError,
+)
+from cassette_stream.wire import ServerSentEvent
+
+__all__ = ("UNREADABLE", "Chunks", "EventDecoder", "EventSource", "field", "json_object")
+
+Chunks: TypeAlias = Iterator[ModelResponseStream]
+T = TypeVar("T")
+
+UNREADABLE = (msgspec.DecodeError, RecursionError)
+"""Nested deeper than the stack, a text is JSON and still nothing to read."""
+
+_plain = msgspec.json.Decoder().decode
+
+
+class EventSource(Protocol):
+    """What bytes become events by, as `wire.SSEDecoder` does."""
+
+    @property
+    def truncated(self) -> bool: ...
+    def feed(self, data: bytes) -> Iterator[ServerSentEvent]: ...
+    def finish(self, *, lenient: bool = False) -> Iterator[ServerSentEvent]: ...
+
+
+class EventDecoder:
+    """A decoder of one stream but for what its events mean, which a dialect adds.
+
+    *complete* says whether the model came to its end, *terminal_seen* whether the provider
+    said that nothing more comes; what comes after that is ignored. *warnings* says what was
+    left out because *strict* is off.
+    """
+
+    __slots__ = ("_events", "_seen", "_strict", "terminal_seen", "warnings")
+
+    def __init__(self, events: EventSource, *, strict: bool) -> None:
+        self.terminal_seen = False
+        self.warnings: list[str] = []
+        self._events = events
+        self._strict = strict
+        self._seen = False  # an event of any use
+
+    @property
+    def complete(self) -> bool:
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> Chunks:
+        """Take *data*, and give an iterator over the chunks that it completes.
+
+        *data* is taken when this is called. The chunks before an error are still yours; after
+        an error the decoder must not be used.
+
+        Raises:
+            MalformedStreamError: While iterating, as are all but the last: bytes, JSON or types
+                that cannot be read.
+            StreamProtocolError: Events that the format does not allow at that place.
+            APIError: The provider reports an error; the class says which.
+            ValueError: After `finish`.
+        """
+        return self._chunks(self._events.feed(data))
+
+    def finish(self) -> Chunks:
+        """Say that the body has ended, and give what that completes.
+
+        To be called as well where the connection broke after the stream was *complete*.
+
+        Raises:
+            StreamTruncatedError: While iterating, as all: the model did not come to its end.
+            EmptyStreamError: The body held no event of any use.
+            APIError: As `feed`.
+        """
+        yield from self._chunks(self._events.finish(lenient=True))
+        yield from self._last_chunks()
+        if self.complete:
+            return
+        if not self._seen and not self._events.truncated:
+            raise EmptyStreamError("the body ended, and there was no event of any use in it")
+        where = "inside an event" if self._events.truncated else self._what_is_missing()
+        raise StreamTruncatedError(f"the stream ended {where}")
+
+    def _chunks(self, events: Iterator[ServerSentEvent]) -> Chunks:
+        try:
+            for event in events:
+                if self.terminal_seen:
+                    return
+                chunk = self._quick(event)
+                if chunk is not None:
+                    yield chunk
+                else:
+                    yield from self._thorough(event)
+        except WireFormatError as error:
+            raise MalformedStreamError(f"the stream cannot be read: {error}") from error
+
+    def _thorough(self, event: ServerSentEvent) -> Chunks:
+        try:
+            yield from self._read(event)
+        except APIResponseValidationError as error:
+            self._odd(f"an event was left out: {error.message}", error)
+
+    def _odd(self, warning: str, error: APIResponseValidationError) -> None:
+        """Raise *error*, or where that is too strict note the *warning*."""
+        if self._strict:
+            raise error
+        self.warnings.append(warning)
+
+    def _text(self, value: Mapping[str, Any], name: str) -> str:
+        """The text *name* of *value*, "" where there is none; a number is written as text."""
+        item = value.get(name)
+        if not self._strict and isinstance(item, (int, float)):
+            return str(item)
+        return field(value, name, str) or ""
+
+    def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
+        """The chunk of the common *event*, None where it takes the thorough way."""
+        raise NotImplementedError
+
+    def _read(self, event: ServerSentEvent) -> Chunks:
+        """The chunks of any *event*."""
+        raise NotImplementedError
+
+    def _last_chunks(self) -> Chunks:
+        """What was held back until the end of the body."""
+        return iter(())
+
+    def _what_is_missing(self) -> str:
+        """How a stream that is not complete ended, as in "the stream ended ..."."""
+        raise NotImplementedError
+
+
+def json_object(text: str | bytes) -> Mapping[str, Any]:
+    """The JSON object that *text* spells.
+
+    Raises:
+        MalformedStreamError: It spells something else, or nothing.
+    """
+    try:
+        value = _plain(text)
+    except UNREADABLE as error:
+        raise MalformedStreamError(f"no JSON: {_excerpt(text)}: {error}", body=text) from error
+    if not isinstance(value, dict):
+        raise MalformedStreamError(f"no JSON object: {_excerpt(text)}", body=text)
+    return value
+
+
+def field(value: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """What *value* has as *name*, None where it has nothing or a null.
+
+    Raises:
+        MalformedStreamError: It is not of that *kind*.
+    """
+    item = value.get(name)
+    if item is None or (isinstance(item, kind) and not isinstance(item, bool)):
+        return item
+    raise MalformedStreamError(
+        f"{name} must be {_KINDS.get(kind, kind.__name__)}, not {_excerpt(repr(item))}", body=value
+    )
+
+
+_KINDS: Mapping[type, str] = {str: "a text", int: "a number", dict: "an object", list: "a list"}
+
+
+def _excerpt(text: str | bytes) -> str:
+    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return repr(shown if len(shown) <= 100 else f"{shown[:100]}...")
