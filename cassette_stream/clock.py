@@ -37,10 +37,17 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The clock on the wall."""
+    """The clock on the wall.
+
+    Args:
+        factor: How many times as fast it goes.
+    """
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
 
     def now(self) -> float:
-        return time.perf_counter()
+        return time.perf_counter() * self._factor
 
     def date(self) -> datetime:
         """The date in UTC, in whole milliseconds."""
@@ -50,12 +57,12 @@ class RealClock:
     def sleep_until(self, moment: float) -> None:
         left = moment - self.now()
         if left > 0:
-            time.sleep(left)
+            time.sleep(left / self._factor)
 
     async def asleep_until(self, moment: float) -> None:
         import anyio  # noqa: PLC0415 - only asynchronous callers pay for it
 
-        await anyio.sleep(max(0.0, moment - self.now()))
+        await anyio.sleep(max(0.0, moment - self.now()) / self._factor)
 
     def join(self) -> None:
         pass
@@ -80,6 +87,9 @@ class VirtualClock:
     Where some stream does not wait, its consumer is busy with something that takes
     passes of its own, so it is given `patience` of them before the clock goes on
     without it (it may well be waiting for this very stream).
+
+    Only the waiters of one event loop are ordered. Another loop may be blocked, waiting
+    for this one, or be closed with a stream still open: nobody waits for it.
     """
 
     patience = 16
@@ -90,7 +100,7 @@ class VirtualClock:
         self._asleep = 0
         self._changes = 0
         self._order = count()
-        self._waiters: list[tuple[float, int, _Waiter]] = []
+        self._queues: dict[object, list[tuple[float, int, _Waiter]]] = {}
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -101,7 +111,7 @@ class VirtualClock:
             self._now = max(self._now, moment)
 
     async def asleep_until(self, moment: float) -> None:
-        from anyio.lowlevel import checkpoint  # noqa: PLC0415 - as above
+        from anyio.lowlevel import checkpoint, current_token  # noqa: PLC0415 - as above
 
         if self._streams <= 1 and not self._asleep:
             # Alone, so this is the earliest unless the pass brings another.
@@ -112,7 +122,8 @@ class VirtualClock:
                 return
         waiter = _Waiter()
         with self._lock:
-            heappush(self._waiters, (moment, next(self._order), waiter))
+            queue = self._queues.setdefault(current_token(), [])
+            heappush(queue, (moment, next(self._order), waiter))
             self._asleep += 1
             self._changes += 1
         try:
@@ -121,7 +132,7 @@ class VirtualClock:
                 seen = self._changes
                 await checkpoint()
                 quiet = quiet + 1 if seen == self._changes else 0
-                if self._jump(moment, waiter, quiet):
+                if self._jump(queue, waiter, quiet):
                     return
         finally:
             with self._lock:
@@ -129,11 +140,12 @@ class VirtualClock:
                 self._asleep -= 1
                 self._changes += 1
 
-    def _jump(self, moment: float, waiter: _Waiter, quiet: int) -> bool:
+    def _jump(self, queue: list[tuple[float, int, _Waiter]], waiter: _Waiter, quiet: int) -> bool:
         with self._lock:
-            while self._waiters[0][2].gone:
-                heappop(self._waiters)
-            if self._waiters[0][2] is not waiter:
+            while queue[0][2].gone:
+                heappop(queue)
+            moment, _, first = queue[0]
+            if first is not waiter:
                 return False
             if quiet < (1 if self._asleep >= self._streams else self.patience):
                 return False

@@ -7,6 +7,7 @@ so hearing a chunk costs one append.
 
 from __future__ import annotations
 
+import math
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -77,22 +78,34 @@ class Recorder:
         self._heard.append((at, data))
 
     def finish(
-        self, how: How, *, at: float, failure: FailureKind | None = None, message: str = ""
+        self,
+        how: How,
+        *,
+        at: float,
+        failure: FailureKind | None = None,
+        message: str = "",
+        read: float | None = None,
     ) -> Interaction:
         """It is over. Give the interaction.
+
+        No silence is kept that is longer than *read*, or a replay would time out where
+        the caller did not: what was beyond was not spent in listening to the server, but
+        in a pool, in connecting, or with whatever the caller did between two chunks.
 
         Args:
             how: How it ended.
             at: When.
             failure: What kind of failure it was, if *how* is one.
             message: The text of the exception, if *how* is a failure.
+            read: The read timeout of the request, in seconds; None for none.
         """
+        most = math.inf if read is None else math.floor(read * 1_000_000)
         # A copy: another thread may still be listening while this one closes the session.
         heard = list(self._heard)
         last = heard[-1][0] if heard else self._head.at if self._head else self._asked
-        after_us = 0 if how is How.COMPLETE else max(0, _microseconds(at - last))
+        after_us = 0 if how is How.COMPLETE else _silence(at - last, most)
         ending = Ending(how=how, after_us=after_us, failure=failure, message=message)
-        response = self._response(self._head, heard, ending) if self._head else None
+        response = self._response(self._head, heard, ending, most) if self._head else None
         return Interaction(
             recorded_at=self._recorded_at,
             request=self.request,
@@ -100,7 +113,9 @@ class Recorder:
             failure=None if response else ending,
         )
 
-    def _response(self, head: _Head, heard: list[tuple[float, bytes]], ending: Ending) -> Response:
+    def _response(
+        self, head: _Head, heard: list[tuple[float, bytes]], ending: Ending, most: float
+    ) -> Response:
         chunks = [data for _, data in heard]
         coding, decoded = _without_coding(head.headers, chunks)
         return Response(
@@ -108,10 +123,10 @@ class Recorder:
             http_version=head.http_version,
             reason=head.reason,
             headers=head.headers,
-            head_after_us=max(0, _microseconds(head.at - self._asked)),
+            head_after_us=_silence(head.at - self._asked, most),
             body=b"".join(decoded),
             sizes=array("q", map(len, decoded)),
-            gaps_us=_gaps((at for at, _ in heard), head.at),
+            gaps_us=_gaps((at for at, _ in heard), head.at, most),
             ending=ending,
             removed_coding=coding,
         )
@@ -121,12 +136,16 @@ def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
 
 
-def _gaps(moments: Iterable[float], start: float) -> array[int]:
+def _silence(seconds: float, most: float) -> int:
+    return int(min(most, max(0, _microseconds(seconds))))
+
+
+def _gaps(moments: Iterable[float], start: float, most: float) -> array[int]:
     # The moments are rounded, not the gaps: so the error does not add up over a stream.
     gaps, before = array("q"), 0
     for moment in moments:
         now = max(before, _microseconds(moment - start))
-        gaps.append(now - before)
+        gaps.append(int(min(most, now - before)))
         before = now
     return gaps
 

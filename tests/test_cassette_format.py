@@ -558,6 +558,10 @@ def test_one_interaction_is_read_although_the_others_are_broken() -> None:
             b"---\nrecorded_at: 2026-11-23T12:00:00.001Z\nrequest:\n  method: POST\n",
             b"--- {recorded_at: 2026-11-23T12:00:00.001Z, request: {method: GET, url: /}\n}\n#",
         ),
+        (
+            b"---\nrecorded_at: 2026-11-23T12:00:00.001Z\nrequest:\n  method: POST\n",
+            b"--- {recorded_at: 2026-11-23T12:00:00.001Z, request: {method: GET, url: /},\n#",
+        ),
         (b"  ending:", b"incomplete: false\n  ending:"),
         (b"  ending: complete\n", b"  ending: complete\nrequest: {method: GET, url: /}\n"),
         (b"\nrequest:", b"\nanswer: {}\nrequest:"),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +77,45 @@ async def test_a_cancelled_waiter_is_forgotten() -> None:
 
     assert scope.cancelled_caught
     assert clock.now() == 7.0
+
+
+@pytest.mark.anyio
+async def test_nobody_waits_for_a_loop_that_was_closed() -> None:
+    clock = VirtualClock()
+
+    def leave_a_waiter_behind() -> asyncio.Task[None]:
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(clock.asleep_until(1.0))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        return task
+
+    clock.join()
+    clock.join()
+    task = await anyio.to_thread.run_sync(leave_a_waiter_behind)
+    with anyio.fail_after(5):
+        await clock.asleep_until(7.0)
+    task.get_coro().close()
+
+    assert clock.now() == 7.0
+
+
+@pytest.mark.anyio
+async def test_nobody_waits_for_a_loop_that_waits_for_this_one(anyio_backend: str) -> None:
+    clock = VirtualClock()
+
+    async def inner() -> None:
+        with anyio.fail_after(5):
+            await clock.asleep_until(2.0)
+
+    clock.join()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.asleep_until, 1.0)
+        await anyio.lowlevel.checkpoint()
+        with ThreadPoolExecutor() as pool:  # which blocks this loop
+            pool.submit(anyio.run, inner, backend=anyio_backend).result()
+
+    assert clock.now() == 2.0
 
 
 @pytest.mark.anyio

@@ -91,19 +91,65 @@ def test_the_option_wins_over_the_marker(pytester: pytest.Pytester, module: Path
     result.stdout.fnmatch_lines("*CassetteNotFoundError*")
 
 
-def test_a_test_that_fails_leaves_no_recording(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(
+    "test",
+    [
+        "@pytest.mark.cassette\ndef test_it():\n    ask(answer)\n    assert False",
+        "def test_it(cassette_session):\n    ask(answer)\n    assert False",
+        "@pytest.mark.cassette\ndef test_it(broken): ...",
+        "@pytest.mark.cassette\ndef test_it():\n    ask(answer)\n    pytest.skip('late')",
+        "@pytest.mark.cassette\ndef test_it():\n    ask(answer)\n    pytest.exit('enough')",
+        "@pytest.mark.cassette\ndef test_it():\n    ask(answer)\n    raise KeyboardInterrupt",
+    ],
+    ids=["fails", "fails without a marker", "fixture fails", "skips", "exits", "interrupted"],
+)
+def test_a_test_that_does_not_get_to_its_end_leaves_no_recording(
+    pytester: pytest.Pytester, test: str
+) -> None:
+    broken = "\n@pytest.fixture\ndef broken():\n    ask(answer)\n    raise OSError\n\n\n"
+    pytester.makepyfile(MODULE + broken + test)
+    pytester.runpytest_subprocess()
+
+    assert not (pytester.path / "cassettes").exists()
+
+
+def test_one_that_fails_as_expected_leaves_one(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         MODULE
         + """
 @pytest.mark.cassette("a")
-def test_fails():
+@pytest.mark.xfail
+def test_it():
     ask(answer)
     assert False
 """
     )
-    pytester.runpytest().assert_outcomes(failed=1)
+    pytester.runpytest().assert_outcomes(xfailed=1)
 
-    assert not (pytester.path / "cassettes").exists()
+    assert (pytester.path / "cassettes" / "a.yaml").exists()
+
+
+def test_what_a_class_does_once_is_not_part_of_the_test_that_comes_first(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        MODULE
+        + """
+@pytest.mark.cassette
+class TestIt:
+    @pytest.fixture(scope="class", autouse=True)
+    def login(self):
+        ask(answer)
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_it(self, n, cassette_session):
+        ask(answer)
+        assert len(cassette_session.interactions) == 1
+"""
+    )
+    pytester.runpytest().assert_outcomes(passed=2)
+
+    pytester.runpytest("-k", "2", "--cassette-mode=none").assert_outcomes(passed=1, deselected=1)
 
 
 def test_a_swallowed_miss_fails_the_test(pytester: pytest.Pytester) -> None:
@@ -169,7 +215,9 @@ def test_a_marker_takes_one_name(pytester: pytest.Pytester, marker: str) -> None
     result.stdout.fnmatch_lines("*takes one name*")
 
 
-def test_a_marked_test_asks_for_the_session_before_any_fixture(pytester: pytest.Pytester) -> None:
+def test_a_marked_test_asks_for_the_session_before_any_other_fixture_of_its_own(
+    pytester: pytest.Pytester,
+) -> None:
     pytester.makepyfile(
         MODULE
         + """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
 from cassette_stream.recorder import Recorder, headers_of
 from cassette_stream.replayer import script_of
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait, timeline
 
 DATE = datetime(2026, 11, 23, 9, 30, 12, 401000, tzinfo=UTC)
 REQUEST = Request(method="POST", url="https://api.test/v1/chat", body=b"{}")
@@ -47,6 +47,29 @@ def test_every_byte_is_kept_with_its_boundaries(chunks: list[tuple[float, bytes]
 
     assert [frame.data for frame in response.frames()] == [data for _, data in chunks]
     assert response.body == b"".join(data for _, data in chunks)
+
+
+@given(heard, st.floats(0, 5), st.sampled_from([How.COMPLETE, How.CLOSED_BY_CALLER]))
+def test_a_caller_who_did_not_time_out_does_not_in_the_replay(
+    chunks: list[tuple[float, bytes]], read: float, how: How
+) -> None:
+    response = recorded(chunks, how, read=read)
+    interaction = Interaction(recorded_at=DATE, request=REQUEST, response=response)
+    kinds = {
+        thing.kind
+        for _, thing in timeline(script_of(interaction), read=read)
+        if isinstance(thing, Fail)
+    }
+
+    assert kinds == (set() if how is How.COMPLETE else {FailureKind.RECORDING_ENDED})
+
+
+@pytest.mark.parametrize("kind", [FailureKind.CONNECT_TIMEOUT, FailureKind.POOL_TIMEOUT])
+def test_nor_does_one_whose_connection_failed_later_than_he_would_read(kind: FailureKind) -> None:
+    recorder = Recorder(REQUEST, recorded_at=DATE, at=100.0)
+    interaction = recorder.finish(How.FAILURE, at=110.0, failure=kind, message="x", read=0.57)
+
+    assert [thing for _, thing in timeline(script_of(interaction), read=0.57)] == [Fail(kind, "x")]
 
 
 @given(heard)

@@ -13,7 +13,7 @@ from support import SOAK
 
 from cassette_stream import LoopbackServer, use_cassette
 from cassette_stream.cassette import Request
-from cassette_stream.exceptions import CassetteMissError
+from cassette_stream.exceptions import CassetteMissError, UnguardedConnectionError
 from cassette_stream.script import Emit, Head, Script
 
 PER_SDK = 400 if SOAK else 25
@@ -182,7 +182,12 @@ class Gemini:
     @staticmethod
     def ask(url: str, is_async: bool) -> list[Any]:
         genai = pytest.importorskip("google.genai", reason="google-genai is in the group 'sdks'")
-        client = genai.Client(api_key="none", http_options={"base_url": url})
+        import httpx2
+
+        # Where aiohttp is installed, only a transport keeps its asynchronous side on httpx2.
+        own = {"transport": httpx2.AsyncHTTPTransport()} if is_async else {}
+        options = {"base_url": url, "async_client_args": own}
+        client = genai.Client(api_key="none", http_options=options)
         question = {"model": "gemini-2.0-flash", "contents": "hi"}
 
         def dumped(chunk: Any) -> Any:
@@ -256,3 +261,19 @@ def test_a_miss_is_seen_even_where_the_sdk_swallows_it(
 
     told = [str(caught.value), *getattr(caught.value, "__notes__", ())]
     assert any("nothing is recorded for POST" in text for text in told)
+
+
+@pytest.mark.sdk
+@pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
+def test_google_genai_on_aiohttp_is_refused_by_name(tmp_path: Path) -> None:
+    genai = pytest.importorskip("google.genai", reason="google-genai is in the group 'sdks'")
+    pytest.importorskip("aiohttp", reason="aiohttp is in the group 'sdks'")
+
+    async def ask() -> None:
+        options = {"base_url": "http://192.0.2.1"}
+        async with genai.Client(api_key="none", http_options=options).aio as client:
+            await client.models.generate_content(model="m", contents="hi")
+
+    with use_cassette(tmp_path / "a.yaml"):
+        with pytest.raises(UnguardedConnectionError, match=r"aiohttp.*192\.0\.2\.1"):
+            run(ask())

@@ -161,6 +161,30 @@ def test_mounted_transports_and_redirect_hops_are_seen(tmp_path: Path, library: 
     assert answer.text == "there"
 
 
+@libraries
+def test_an_application_in_this_process_is_called_and_its_requests_are_recorded(
+    tmp_path: Path, provider: Provider, library: Any
+) -> None:
+    calls = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        with pytest.raises(UnguardedConnectionError):
+            socket.create_connection(("192.0.2.1", 80))
+        start_response("200 OK", [])
+        return ask(provider, library=library)
+
+    bodies = []
+    for mode in ("once", "none"):
+        with use_cassette(tmp_path / "a.yaml", mode=mode) as session:
+            with library.Client(transport=library.WSGITransport(app=app)) as client:
+                bodies.append(client.get("http://app.test/chat").content)
+
+    assert calls == ["/chat", "/chat"]
+    assert bodies[0] == bodies[1]
+    assert [it.request.url for it in session.interactions] == [URL]
+
+
 def test_nothing_is_patched_when_no_session_is_open(tmp_path: Path) -> None:
     before = [vars(client)["_transport_for_url"] for client in (httpx.Client, httpx2.AsyncClient)]
     with use_cassette(tmp_path / "a.yaml"), use_cassette(tmp_path / "b.yaml"):
@@ -545,6 +569,42 @@ def test_a_decorator_has_a_session_for_each_call(tmp_path: Path, provider: Provi
     assert work.__doc__ == "What it does."
 
 
+def test_what_tasks_share_is_left_by_each_for_itself(tmp_path: Path, provider: Provider) -> None:
+    cassette = use_cassette(tmp_path / "a.yaml", mode="new_episodes")
+
+    async def main() -> None:
+        entered, left = anyio.Event(), anyio.Event()
+
+        async def first() -> None:
+            async with cassette:
+                await entered.wait()
+            left.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await anyio.sleep(0)
+            async with cassette as session:
+                entered.set()
+                await left.wait()
+                await aask(provider)
+
+        assert len(session.recorded) == 1
+
+    anyio.run(main)
+
+
+def test_a_cassette_is_written_where_it_was_read(
+    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    with use_cassette("a.yaml"):
+        ask(provider)
+        monkeypatch.chdir(tmp_path / "other")
+
+    assert (tmp_path / "a.yaml").exists()
+
+
 def test_a_decorator_takes_coroutine_functions_and_refuses_generators(
     tmp_path: Path, provider: Provider
 ) -> None:
@@ -672,6 +732,24 @@ def test_a_pace_never_changes_what_comes(pace: Any, tmp_path_factory: Any) -> No
         played = ask(offline)
 
     assert played == live
+
+
+@pytest.mark.parametrize("pace", ["instant", 5000.0])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_read_timeout_sees_the_same_silence_at_every_pace(
+    tmp_path: Path, provider: Provider, pace: Any, *, is_async: bool
+) -> None:
+    path = tmp_path / "a.yaml"
+    with use_cassette(path):
+        ask(provider)
+
+    async def get() -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            await client.post(URL, json={"text": "hi"})
+
+    with use_cassette(path, mode="none", pace=pace, faults="body.stall@chunk=1,seconds=100"):
+        with pytest.raises(httpx.ReadTimeout):
+            anyio.run(get) if is_async else httpx.post(URL, json={"text": "hi"}, timeout=60)
 
 
 def test_a_stack_that_no_cassette_sees_is_refused_by_name(tmp_path: Path) -> None:

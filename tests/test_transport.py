@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import math
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -315,6 +316,48 @@ def test_a_response_that_a_mock_made_of_bytes_is_recorded_too(library: Any) -> N
 
     assert answer == {"a": 1}
     assert desk.kept[0].response.body == b'{"a":1}' or desk.kept[0].response.body == b'{"a": 1}'
+
+
+@libraries
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("coded", [False, True], ids=["plain", "coded"])
+def test_a_response_that_a_transport_below_has_read_is_recorded_too(
+    library: Any, *, is_async: bool, coded: bool
+) -> None:
+    sent = gzip.compress(b"data: 1\n\n") if coded else b"data: 1\n\n"
+    headers = {"content-encoding": "gzip", "content-length": str(len(sent))} if coded else {}
+
+    class Looking(library.BaseTransport, library.AsyncBaseTransport):
+        def handle_request(self, request: Any) -> Any:
+            response = library.Response(200, headers=headers, stream=body_of(library, [sent]))
+            response.read()
+            return response
+
+        async def handle_async_request(self, request: Any) -> Any:
+            response = library.Response(200, headers=headers, stream=body_of(library, [sent]))
+            await response.aread()
+            return response
+
+    listener = Listener()
+
+    async def get() -> Any:
+        async with async_client_of(library, listener, Looking()) as client:
+            return await client.get(URL)
+
+    if is_async:
+        response = anyio.run(get)
+    else:
+        with client_of(library, listener, Looking()) as client:
+            response = client.get(URL)
+    (interaction,) = listener.kept
+    with client_of(
+        library, Always(lambda _: Play(script_of(interaction), VirtualClock()))
+    ) as client:
+        replayed = client.get(URL)
+
+    assert response.content == b"data: 1\n\n"
+    assert interaction.response.body == response.content
+    assert replayed.content == response.content
 
 
 @libraries

@@ -66,17 +66,19 @@ def read_request(events: Events) -> Request:
 def read_head(events: Events) -> dict[str, Any] | None:
     """What comes before the response, where the text ends with the line ``response:``.
 
-    None where that line is not the key after the request: then the text is cut at the
-    wrong place.
+    None where that line is not a key after the request in a map without brackets: then
+    what follows the text is no map of its own.
 
     Raises:
         CassetteFormatError: The text is cut at the wrong place, or something is wrong.
     """
     events.open()
+    start = events.node()
+    in_brackets = isinstance(start, yaml.CollectionStartEvent) and start.flow_style
     values: dict[str, Any] = {}
-    for key in events.keys("interaction", _INTERACTION):
+    for key in events.keys("interaction", _INTERACTION, start):
         if events.at_end:
-            return values if "request" in values else None
+            return values if "request" in values and not in_brackets else None
         values[key] = _INTERACTION[key](events, key)
     return None
 

@@ -9,6 +9,7 @@ the context they are left in.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from cassette_stream.exceptions import SessionError
 if TYPE_CHECKING:
     from cassette_stream.session.session import Session
 
-__all__ = ("enter", "find", "leave")
+__all__ = ("enter", "find", "innermost", "leave")
 
 _here: ContextVar[tuple[Session, ...]] = ContextVar("cassette_stream_sessions", default=())
 _open: list[Session] = []
@@ -36,6 +37,11 @@ def leave(session: Session) -> None:
     with _lock:
         _open[:] = [other for other in _open if other is not session]
     _here.set(tuple(other for other in _here.get() if other is not session))
+
+
+def innermost(sessions: Collection[Session]) -> Session | None:
+    """The one of *sessions* that was entered last in this context, if any was."""
+    return next((session for session in reversed(_here.get()) if session in sessions), None)
 
 
 def find() -> Session | None:

@@ -26,10 +26,10 @@ from cassette_stream.exceptions import (
 from cassette_stream.faults import watch, why_unfired
 from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import Replayer, script_of
-from cassette_stream.script import Script, stretch
+from cassette_stream.script import Script
 from cassette_stream.session import current
 from cassette_stream.session.commit import commit
-from cassette_stream.session.options import Mode, Options
+from cassette_stream.session.options import Mode, Options, Pace
 from cassette_stream.transport import guard, patch
 from cassette_stream.transport.desk import Decision, Pass, Play, Recording
 from cassette_stream.transport.httpx import async_transport, sync_transport
@@ -75,10 +75,12 @@ class Session:
 
     def __init__(self, path: str | Path, options: Options) -> None:
         self.path = Path(path)
+        # What is written goes where it was read, even if the block changes the folder.
+        self._file = self.path.absolute()
         self.mode = options.mode
         self._options = options
         self._real = RealClock()
-        self._clock: Clock = VirtualClock() if options.pace == "instant" else self._real
+        self._clock = _clock(options.pace)
         self._lock = threading.Lock()
         self._slots: list[_Slot] = []
         self._reader: CassetteReader | tuple[Interaction, ...] = ()
@@ -178,7 +180,7 @@ class Session:
         if self._is_open:
             raise SessionError(f"the session of {self.path} is open already")
         try:
-            reader = CassetteReader(storage.read(self.path), file=str(self.path))
+            reader = CassetteReader(storage.read(self._file), file=str(self.path))
         except CassetteNotFoundError:
             if self.mode is Mode.NONE:
                 raise
@@ -205,11 +207,12 @@ class Session:
         guard.remove()
         patch.remove()
         for slot in self._slots:
-            if slot.recording is not None:
-                slot.recording.end(How.CLOSED_BY_CALLER)
+            # Another thread may come to the end of the stream meanwhile.
+            if (recording := slot.recording) is not None:
+                recording.end(How.CLOSED_BY_CALLER)
         try:
             if self.recorded and not self._discarded:
-                commit(self.path, self.recorded, self._options)
+                commit(self._file, self.recorded, self._options)
         except CassetteError as failed:
             if error is None:
                 raise
@@ -269,8 +272,7 @@ class Session:
         script: Script = script_of(self._last[1])
         for rank, fault in enumerate(self._options.faults):
             script = watch(fault, script, partial(self._struck.add, rank))
-        pace = self._options.pace
-        return Play(stretch(script, pace) if isinstance(pace, float) else script, self._clock)
+        return Play(script, self._clock)
 
     def _record(self, request: Request) -> Recording:
         slot = _Slot(self._kept)
@@ -293,6 +295,14 @@ class Session:
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
         self._misses.append(miss)
         return miss
+
+
+def _clock(pace: Pace) -> Clock:
+    # It is the clock that goes faster, not the script: so a read timeout sees the same
+    # silence at every pace.
+    if pace == "instant":
+        return VirtualClock()
+    return RealClock() if pace == "recorded" else RealClock(pace)
 
 
 def _refusal(host: str, port: int, stack: str) -> str | None:

@@ -13,6 +13,7 @@ from cassette_stream.cassette.match import Matcher
 from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.faults import Fault
+from cassette_stream.session import current
 from cassette_stream.session.options import Options, Pace
 from cassette_stream.session.session import Session
 
@@ -109,7 +110,10 @@ class UseCassette:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._sessions.pop().close(error)
+        # Threads and tasks that share this enter and leave in any order.
+        session = current.innermost(self._sessions) or self._sessions[-1]
+        self._sessions.remove(session)
+        session.close(error)
 
     async def __aenter__(self) -> Session:
         return self.__enter__()

@@ -44,7 +44,12 @@ class Recording:
         self.now = clock.now
         self._recorder = recorder
         self._keep = keep
+        self._read: float | None = None
         self._ended = False
+
+    def begin(self, request: Any) -> None:
+        """*request* goes out, and waits as long as it says."""
+        self._read = request.extensions.get("timeout", {}).get("read")
 
     def head(self, response: Any) -> None:
         extensions = response.extensions
@@ -61,7 +66,7 @@ class Recording:
         """It ended like this; only the first end counts."""
         if not self._ended:
             self._ended = True
-            self._keep(self._recorder.finish(how, at=self.now()))
+            self._keep(self._recorder.finish(how, at=self.now(), read=self._read))
 
     def fail(self, error: BaseException) -> None:
         """It ended with *error*, which a caller gets to see too."""
@@ -72,7 +77,9 @@ class Recording:
             self._ended = True
             kind, message = failure_of(error)
             self._keep(
-                self._recorder.finish(How.FAILURE, at=self.now(), failure=kind, message=message)
+                self._recorder.finish(
+                    How.FAILURE, at=self.now(), failure=kind, message=message, read=self._read
+                )
             )
 
 

@@ -7,8 +7,8 @@ is decided elsewhere; the synchronous and the asynchronous shell differ in the w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from functools import cache
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache, partial
 from types import ModuleType, SimpleNamespace
 from typing import Any, assert_never
 
@@ -181,45 +181,55 @@ async def _aperform(play: Play, request: Any) -> Any:
     return performance.response(thing, _streams(library_of(request)).AsyncPlayed(performance))
 
 
-def _unread(response: Any, library: ModuleType, tee: object) -> Any:
-    """*response*, to be read through *tee*.
+def _teed(response: Any, library: ModuleType, tee: Callable[[Any], object]) -> Any:
+    """*response*, to be read through a *tee* of its stream.
 
-    A response that a mock made of bytes counts as read, so nobody would ever ask its
-    stream for them.
+    One that was read already would never be asked for its stream: a mock made it of
+    bytes, or a transport below has looked into it. The latter leaves the decoded body.
     """
+    stream, headers = response.stream, response.headers
     if not response.is_stream_consumed:
-        response.stream = tee
+        response.stream = tee(stream)
         return response
+    if not isinstance(stream, library.ByteStream):
+        stream = library.ByteStream(response.content)
+        if "content-encoding" in headers:
+            headers = headers.copy()
+            del headers["content-encoding"]
+            headers.pop("content-length", None)
     return library.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=tee,
-        extensions=response.extensions,
+        response.status_code, headers=headers, stream=tee(stream), extensions=response.extensions
     )
 
 
 def _listen(recording: Recording, request: Any, inner: Any) -> Any:
+    library = library_of(request)
+    recording.begin(request)
     try:
         with guard.allowed():
             response = inner.handle_request(_plain(request))
+        tee = partial(_streams(library).SyncTee, recording=recording)
+        response = _teed(response, library, tee)
     except BaseException as error:
         recording.fail(error)
         raise
     recording.head(response)
-    library = library_of(request)
-    return _unread(response, library, _streams(library).SyncTee(response.stream, recording))
+    return response
 
 
 async def _alisten(recording: Recording, request: Any, inner: Any) -> Any:
+    library = library_of(request)
+    recording.begin(request)
     try:
         with guard.allowed():
             response = await inner.handle_async_request(_plain(request))
+        tee = partial(_streams(library).AsyncTee, recording=recording)
+        response = _teed(response, library, tee)
     except BaseException as error:
         recording.fail(error)
         raise
     recording.head(response)
-    library = library_of(request)
-    return _unread(response, library, _streams(library).AsyncTee(response.stream, recording))
+    return response
 
 
 class OurTransport:

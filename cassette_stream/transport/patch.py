@@ -3,7 +3,9 @@
 While a session is open, the transport that a client of httpx or httpx2 picks for a URL
 comes wrapped. The choice itself stays the client's: mounts, proxies, mock and custom
 transports, redirect hops and retries all pass here. Transports of a session are left
-alone, or they would record twice.
+alone, or they would record twice. So are those that call an application in this process
+(ASGI, WSGI, the test clients of web frameworks): the application is what is under test,
+and the requests that count are its own.
 """
 
 from __future__ import annotations
@@ -81,7 +83,12 @@ def _wrapping(
 ) -> Callable[[Any, Any], Any]:
     def transport_for_url(client: Any, url: Any) -> Any:
         inner = original(client, url)
-        desk = None if isinstance(inner, OurTransport) else find()
+        desk = None if isinstance(inner, OurTransport) or _is_application(inner) else find()
         return inner if desk is None else wrap(library, desk, inner)
 
     return transport_for_url
+
+
+def _is_application(transport: object) -> bool:
+    # They have no class in common, but all hold it by this name.
+    return callable(getattr(transport, "app", None))

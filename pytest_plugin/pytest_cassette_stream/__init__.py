@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("cassette_session",)
 
-_SESSION = pytest.StashKey["Session"]()
-_FAILED = pytest.StashKey[bool]()
+_WENT_WELL = pytest.StashKey[bool]()
 _MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
 
@@ -52,9 +51,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("cassette"):
-            # First, so that no fixture of the test speaks to the network before it.
+            # Before the other fixtures of the test, so that none speaks to the network before
+            # it; behind those of a module or class, which would else be recorded with
+            # whichever test happens to come first.
             names: list[str] = getattr(item, "fixturenames", [])
-            names[:] = ["cassette_session", *(it for it in names if it != "cassette_session")]
+            wider = [name for name in names if _outlives_a_test(item, name)]
+            rest = [name for name in names if name not in {"cassette_session", *wider}]
+            names[:] = [*wider, "cassette_session", *rest]
+
+
+def _outlives_a_test(item: pytest.Item, fixture: str) -> bool:
+    # pytest has no public way to ask for the scope of a fixture before it is set up.
+    info = item._fixtureinfo  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return any(it.scope != "function" for it in info.name2fixturedefs.get(fixture, ())[-1:])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,8 +71,8 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.when == "call" and item.get_closest_marker("cassette"):
-        item.stash[_FAILED] = report.failed
+    if report.when == "call":
+        item.stash[_WENT_WELL] = report.passed or hasattr(report, "wasxfail")
     return report
 
 
@@ -71,14 +80,15 @@ def pytest_runtest_makereport(
 def cassette_session(request: pytest.FixtureRequest) -> Generator[Session]:
     """The session of this test's cassette, told by ``@pytest.mark.cassette``.
 
-    Nothing is written when the test fails: a file that was there before stays.
+    Nothing is written unless the test went well to its end: a recording of half a test
+    would stand for the whole from then on. A file that was there before stays.
     """
     from cassette_stream import use_cassette  # noqa: PLC0415 - only who asks pays for it
 
     name, options = _arguments(request)
     with use_cassette(_path(request, name), **options) as session:
         yield session
-        if request.node.stash.get(_FAILED, False):
+        if not request.node.stash.get(_WENT_WELL, False):
             session.discard()
 
 
