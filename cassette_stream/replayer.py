@@ -142,10 +142,10 @@ class Faithful:
 
     def ending(self) -> Script:
         """What comes behind the last chunk."""
-        response = self._interaction.response
-        ending = self._interaction.failure if response is None else response.ending
-        if ending is not None:
-            yield from _ending(ending)
+        told = self._interaction.response
+        ending = told.ending if told is not None else self._interaction.failure
+        assert ending is not None
+        return _ending(ending)
 
 
 def _chunks(response: Response) -> Iterator[bytes]:

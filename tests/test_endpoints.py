@@ -18,7 +18,7 @@ from support import SOAK
 from cassette_stream.cassette.model import Request
 from cassette_stream.chunks import Choices, Message, ModelResponse
 from cassette_stream.dialects import anthropic as anthropic_dialect
-from cassette_stream.dialects import openai_chat
+from cassette_stream.dialects import openai_chat, openai_responses
 from cassette_stream.script import Emit, Head, Wait
 from cassette_stream.server import LoopbackServer, complete, streamed
 from cassette_stream.server.endpoints import Endpoints
@@ -185,6 +185,58 @@ def test_anthropics_sdk_reads_the_completion(
         assert heard.output_tokens == usage.completion_tokens
 
 
+def responses_said(response: Any) -> tuple[Any, ...]:
+    """What the SDK has in the end, in the words of `openai_said`."""
+    thought = refused = ""
+    calls = []
+    for item in response.output:
+        if item.type == "reasoning":
+            thought += "".join(part.text for part in item.summary)
+        elif item.type == "function_call":
+            calls.append((item.call_id, item.name, item.arguments))
+        else:
+            refused += "".join(part.refusal for part in item.content if part.type == "refusal")
+    return response.output_text, thought, refused, calls
+
+
+@some
+@given(completion=completions(), pieces=cuts(), interleave=st.booleans())
+def test_openais_sdk_reads_the_response(
+    server: LoopbackServer,
+    openai_client: openai.OpenAI,
+    completion: ModelResponse,
+    pieces: Any,
+    interleave: bool,
+) -> None:
+    events = list(openai_responses.encode(completion, pieces=pieces, interleave=interleave))
+    server.script("/v1/responses", lambda _: streamed(events))
+    told = list(openai_client.responses.create(model="m", input="hi", stream=True))
+    with openai_client.responses.stream(model="m", input="hi") as stream:
+        accumulated = [event for event in stream if event.type.endswith("delta")]
+    whole = openai_responses.encode_body(completion)
+    server.respond(
+        [Head(200, (("content-type", "application/json"),)), Emit(whole)], path="/v1/responses"
+    )
+    answer = openai_client.responses.create(model="m", input="hi")
+    (choice,) = completion.choices
+    deltas = dict.fromkeys(("output_text", "refusal", "function_call_arguments"), "")
+    for event in accumulated:
+        kind = event.type.split(".")[1]
+        deltas[kind] = deltas.get(kind, "") + event.delta
+    content, _, refusal, calls = said = openai_said(choice.message)
+
+    assert [event.sequence_number for event in told] == list(range(len(events)))
+    assert responses_said(told[-1].response) == said
+    assert responses_said(answer) == said
+    assert (deltas["output_text"], deltas["refusal"]) == (content, refusal)
+    if not interleave:
+        assert deltas["function_call_arguments"] == "".join(call[2] for call in calls)
+    assert told[-1].response.status == answer.status
+    assert (answer.status == "completed") is (choice.finish_reason in {"stop", "tool_calls"})
+    usage = completion.usage
+    assert (answer.usage and answer.usage.total_tokens) == (usage and usage.total_tokens)
+
+
 def test_a_stream_that_is_an_error_is_raised_by_the_sdks(fresh: LoopbackServer) -> None:
     fresh.script("/v1/chat/completions", lambda _: streamed([openai_chat.encode_error(500, "no")]))
     fresh.script("/v1/messages", lambda _: streamed([anthropic_dialect.encode_error(529, "no")]))
@@ -340,6 +392,33 @@ def test_the_model_speaks_anthropic(fresh: LoopbackServer) -> None:
     assert third.stop_reason == "end_turn"
 
 
+def test_the_model_speaks_responses(fresh: LoopbackServer) -> None:
+    with openai.OpenAI(base_url=fresh.openai_url, api_key="x", max_retries=0) as client:
+        tools = [{"type": "function", "name": "w", "parameters": WEATHER, "strict": False}]
+        asked = {"model": "m", "instructions": "be brief", "tools": tools}
+        first = client.responses.create(
+            **asked, input="weather in Oslo", reasoning={"effort": "low"}
+        )
+        called = first.output[-1]
+        result = {"type": "function_call_output", "call_id": called.call_id, "output": "rain"}
+        items = [{"role": "user", "content": [{"type": "input_text", "text": "weather in Oslo"}]}]
+        second = client.responses.create(**asked, input=[*items, called.model_dump(), result])
+        with client.responses.stream(**asked, input=items, tool_choice="none") as stream:
+            third = stream.get_final_response()
+        forced = client.responses.create(
+            **asked, input=[], tool_choice={"type": "function", "name": "w"}
+        )
+        cut = client.responses.create(model="m", input="count to 9", max_output_tokens=2)
+
+    assert [item.type for item in first.output] == ["reasoning", "function_call"]
+    assert (called.name, json.loads(called.arguments)) == ("w", {"city": "Oslo", "unit": "C"})
+    assert first.usage.output_tokens_details.reasoning_tokens > 0
+    assert second.output_text == "Here is what I found: rain."
+    assert third.output_text.startswith("You said: “weather in Oslo”.")
+    assert forced.output[-1].name == "w"
+    assert (cut.output_text, cut.incomplete_details.reason) == ("1, 2,", "max_output_tokens")
+
+
 GEMINI = {"contents": [{"role": "user", "parts": [{"text": "all of Rome"}]}]}
 DECLARED = {"tools": [{"functionDeclarations": [{"name": "w", "parameters": WEATHER}]}]}
 
@@ -380,6 +459,7 @@ def test_the_model_passes_on_what_functions_of_gemini_return(
 
 ENDPOINT = {
     "openai": "/v1/chat/completions",
+    "responses": "/v1/responses",
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/g:generateContent",
 }

@@ -32,6 +32,7 @@ from cassette_stream.exceptions import (
     UnguardedConnectionError,
     UnplayedError,
 )
+from cassette_stream.script import Emit
 from cassette_stream.session import current
 from cassette_stream.session import session as session_module
 
@@ -682,6 +683,20 @@ def test_faults_break_the_replay_and_not_the_recording(tmp_path: Path, provider:
         use_cassette(path, faults=["body.fin@event=2"]),
     ):
         ask(offline)
+
+
+def test_a_fault_of_ones_own_is_a_function(tmp_path: Path, provider: Provider) -> None:
+    def shout(script: Any) -> Any:
+        for step in script:
+            yield Emit(step.data.upper()) if isinstance(step, Emit) else step
+
+    path = tmp_path / "a.yaml"
+    with use_cassette(path, redact=None):
+        live = ask(provider)
+    with use_cassette(path, redact=None, faults=[shout]):
+        played = ask(offline)
+
+    assert played == [chunk.upper() for chunk in live]
 
 
 def test_a_fault_that_never_strikes_is_an_error(tmp_path: Path, provider: Provider) -> None:

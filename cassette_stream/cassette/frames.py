@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
-__all__ = ("fold", "fold_frames", "microseconds", "milliseconds", "read_frames", "refit_sizes")
+__all__ = ("fold", "fold_frames", "microseconds", "milliseconds", "read_frames")
 
 COLUMNS = 96
 """What a folded line holds beside its indent of four."""
@@ -87,22 +87,3 @@ def read_frames(text: str) -> tuple[array[int], array[int]]:
         f"frame {at} is {item!r}, not gap:size (milliseconds with up to three decimals, a "
         "colon, bytes)"
     )
-
-
-def refit_sizes(sizes: array[int], length: int) -> array[int]:
-    """*sizes* for a body of *length* bytes that they no longer fit.
-
-    Frames stay as long as they lie within the body; the last of them takes what is left.
-    """
-    kept = array("q")
-    total = 0
-    for size in sizes:
-        if total + size > length:
-            break
-        kept.append(size)
-        total += size
-    if not kept and length:
-        kept.append(0)
-    if kept:
-        kept[-1] += length - total
-    return kept

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -26,9 +26,30 @@ __all__ = (
     "Interaction",
     "Request",
     "Response",
+    "refit_sizes",
 )
 
 FORMAT_VERSION = 1
+
+
+def refit_sizes(sizes: array[int], length: int) -> array[int]:
+    """*sizes* for a body of *length* bytes that they no longer fit.
+
+    Frames stay as long as they lie within the body; the last of them takes what is left.
+    """
+    kept = array("q")
+    total = 0
+    for size in sizes:
+        if total + size > length:
+            break
+        kept.append(size)
+        total += size
+    if not kept and length:
+        kept.append(0)
+    if kept:
+        kept[-1] += length - total
+    return kept
+
 
 Headers: TypeAlias = Mapping[str, tuple[str, ...]]
 """Lower-case names, each with its values in order, decoded as latin-1."""
@@ -96,6 +117,12 @@ class Response:
     gaps_us: array[int] = field(default_factory=lambda: array("q"))
     ending: Ending = field(default_factory=lambda: Ending(how=How.COMPLETE))
     removed_coding: str | None = None
+
+    def with_body(self, body: bytes) -> Response:
+        """The same with another *body*: frames stay while they lie in it, the last has the rest."""
+        sizes = refit_sizes(self.sizes, len(body))
+        gaps_us = self.gaps_us[: len(sizes)] or array("q", [0] * len(sizes))
+        return replace(self, body=body, sizes=sizes, gaps_us=gaps_us)
 
     def frames(self) -> Iterator[Frame]:
         """The body as the transport delivered it; each frame's bytes are copied when reached."""

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from cassette_stream.cassette.events import Events, Mark
-from cassette_stream.cassette.frames import refit_sizes
-from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
+from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response, refit_sizes
 from cassette_stream.cassette.values import (
     take_base64,
     take_body,

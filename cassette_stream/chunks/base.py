@@ -29,7 +29,8 @@ class ResponseObject(
     # No JSON key of a provider is spelled like that, so none is taken for this field.
     extras: dict[str, Any] | None = msgspec.field(default=None, name="(extras)")
 
-    if not TYPE_CHECKING:  # a checker shall still see a misspelt field
+    # A type checker shall still see a misspelt field.
+    if not TYPE_CHECKING:  # pragma: no branch
 
         def __getattr__(self, name: str) -> Any:
             # The second half guards `extras` itself, missing while an object is unpickled.

@@ -3,7 +3,7 @@
 Keys that we do not declare become extras; None is the same as an absent key. What servers
 commonly do otherwise is put right here: a null where there should be an empty text, list or
 object, arguments that are an object instead of its text, ``reasoning`` for
-``reasoning_content``, a cumulative ``message`` beside a delta.
+``reasoning_content``, a cumulative ``message`` beside a delta, a cost in parts.
 """
 
 from __future__ import annotations
@@ -177,6 +177,8 @@ def _mended(value: Mapping[str, Any], kind: type[ResponseObject]) -> Mapping[str
         return {key: item for key, item in value.items() if key != "message"}
     if kind in (Function, FunctionCall) and isinstance(value.get("arguments"), (dict, list)):
         return {**value, "arguments": arguments_text(value["arguments"])}
+    if kind is Usage and isinstance(value.get("cost"), Mapping):
+        return {**value, "cost": value["cost"].get("total_cost"), "cost_details": value["cost"]}
     return value
 
 

@@ -50,7 +50,13 @@ class ToolCallAccumulator:
             MalformedStreamError: A field of it is of another type.
         """
         for fragment in fragments or ():
-            self.take(read_tool_call(fragment))
+            ours = (
+                fragment
+                if isinstance(fragment, ChatCompletionDeltaToolCall)
+                else read_tool_call(fragment)
+            )
+            if self._extended(ours) is None:
+                self.take(ours)
 
     def take(self, fragment: ChatCompletionDeltaToolCall) -> ChatCompletionDeltaToolCall | None:
         """Take one *fragment*, and give what it adds, in normal form.
@@ -73,6 +79,7 @@ class ToolCallAccumulator:
             if not call.name:
                 return None
             call.index = len(self._told)
+            call.plain = not call.custom
             self._told.append(call)
             delta = call.delta(call.id, call.name, call.arguments.text)
             delta.extras, delta.provider_specific_fields = call.extras, call.fields
@@ -90,24 +97,30 @@ class ToolCallAccumulator:
 
         It is made normal in place. Anything else is left as it is, to be taken by `take`.
         """
-        fragment = fragments[0]
-        index, call_id, function, kind, custom, raw_index, fields, extras = astuple(fragment)
-        call = self._slots.get(index)
-        if (
-            len(fragments) > 1
-            or call is None
-            or call.index == NO_INDEX
-            or call_id
-            or function.name
-            or kind != "function"
-            or not (custom is raw_index is fields is extras is None)
-            or not call.arguments.append(function.arguments)
-        ):
+        call = self._extended(fragments[0]) if len(fragments) == 1 else None
+        if call is None:
             return False
+        fragment = fragments[0]
         fragment.id = None
         fragment.index = call.index
         fragment.raw_index = call.raw_index
         return True
+
+    def _extended(self, fragment: ChatCompletionDeltaToolCall) -> _Call | None:
+        """The call that *fragment* only adds arguments to; None, nothing taken, if it does more."""
+        index, call_id, function, kind, custom, _, fields, extras = astuple(fragment)
+        call = self._slots.get(index)
+        if (
+            call is not None
+            and call.plain
+            and not call_id
+            and kind == "function"
+            and custom is fields is extras is None
+        ):
+            name, text, _ = astuple(function)
+            if not name and call.arguments.append(text):
+                return call
+        return None
 
     def flush(self) -> list[ChatCompletionDeltaToolCall]:
         """Give what was held back, for a stream that breaks off here."""
@@ -210,7 +223,10 @@ class ToolCallAccumulator:
 
 
 class _Call:
-    """What is known of one call; its *index* is that of the normal form, once it has a name."""
+    """What is known of one call; its *index* is that of the normal form, once it has a name.
+
+    It is *plain* if it has a name and calls a function: then its fragments are mostly text.
+    """
 
     __slots__ = (
         "arguments",
@@ -220,6 +236,7 @@ class _Call:
         "id",
         "index",
         "name",
+        "plain",
         "raw_index",
         "slot",
     )
@@ -229,6 +246,7 @@ class _Call:
         raw = fragment.index if fragment.raw_index is None else fragment.raw_index
         self.raw_index = None if raw < 0 else raw
         self.index = NO_INDEX
+        self.plain = False
         self.id: str | None = None
         self.name = ""
         self.custom = fragment.custom is not None or fragment.type == "custom"

@@ -7,7 +7,7 @@ a skip, unless *strict* is off: then it is left out, and a warning says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -22,7 +22,7 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.wire import ServerSentEvent
 
-__all__ = ("UNREADABLE", "Chunks", "EventDecoder", "EventSource", "field", "json_object")
+__all__ = ("UNREADABLE", "Chunks", "EventDecoder", "EventSource", "field", "json_object", "text_of")
 
 Chunks: TypeAlias = Iterator[ModelResponseStream]
 T = TypeVar("T")
@@ -111,6 +111,11 @@ class EventDecoder:
             raise MalformedStreamError(f"the stream cannot be read: {error}") from error
 
     def _thorough(self, event: ServerSentEvent) -> Chunks:
+        data = event.data.strip()
+        if data == "[DONE]":  # proxies say so, whatever they speak
+            self.terminal_seen = True
+        if not data or self.terminal_seen:
+            return
         try:
             yield from self._read(event)
         except APIResponseValidationError as error:
@@ -122,12 +127,16 @@ class EventDecoder:
             raise error
         self.warnings.append(warning)
 
+    def _if_valid(self, make: Callable[[], T]) -> T | None:
+        """What *make* gives; None where that is not valid, and *strict* is off."""
+        try:
+            return make()
+        except APIResponseValidationError as error:
+            self._odd(f"a part of an event was left out: {error.message}", error)
+        return None
+
     def _text(self, value: Mapping[str, Any], name: str) -> str:
-        """The text *name* of *value*, "" where there is none; a number is written as text."""
-        item = value.get(name)
-        if not self._strict and isinstance(item, (int, float)):
-            return str(item)
-        return field(value, name, str) or ""
+        return text_of(value, name, strict=self._strict)
 
     def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
         """The chunk of the common *event*, None where it takes the thorough way."""
@@ -173,6 +182,20 @@ def field(value: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     raise MalformedStreamError(
         f"{name} must be {_KINDS.get(kind, kind.__name__)}, not {_excerpt(repr(item))}", body=value
     )
+
+
+def text_of(value: Mapping[str, Any], name: str, *, strict: bool) -> str:
+    """The text that *value* has as *name*, "" where there is none.
+
+    A number is written as text unless *strict*.
+
+    Raises:
+        MalformedStreamError: It is something else.
+    """
+    item = value.get(name)
+    if not strict and isinstance(item, (int, float)):
+        return str(item)
+    return field(value, name, str) or ""
 
 
 _KINDS: Mapping[type, str] = {str: "a text", int: "a number", dict: "an object", list: "a list"}

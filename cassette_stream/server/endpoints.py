@@ -1,8 +1,9 @@
-"""The model endpoints: a request of one of three dialects in, the script of its answer out.
+"""The model endpoints: a request of one of four dialects in, the script of its answer out.
 
 ::
 
     POST /v1/chat/completions                            OpenAI chat completions
+    POST /v1/responses                                   OpenAI Responses
     POST /v1/messages                                    Anthropic messages
     POST /v1beta/models/{model}:generateContent          Gemini
     POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
@@ -22,17 +23,19 @@ import msgspec
 
 from cassette_stream.cassette.model import Request
 from cassette_stream.chunks import ModelResponse
-from cassette_stream.dialects import anthropic, gemini, openai_chat
+from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
 from cassette_stream.script import Script
 from cassette_stream.server.answers import streamed, whole
 from cassette_stream.server.asks import Asked, read_anthropic, read_openai_chat
 from cassette_stream.server.asks_gemini import read_gemini
+from cassette_stream.server.asks_responses import read_openai_responses
 from cassette_stream.server.embedded import Ask
 
 __all__ = ("ENDPOINTS", "Endpoints", "Model")
 
 ENDPOINTS = (
     "POST /v1/chat/completions",
+    "POST /v1/responses",
     "POST /v1/messages",
     "POST /v1beta/models/{model}:generateContent",
     "POST /v1beta/models/{model}:streamGenerateContent?alt=sse",
@@ -59,12 +62,24 @@ def _openai_events(completion: ModelResponse, asked: Asked) -> Iterator[bytes]:
 _OPENAI = _Dialect(
     read_openai_chat, _openai_events, openai_chat.encode_body, openai_chat.encode_error_body
 )
+_RESPONSES = _Dialect(
+    read_openai_responses,
+    lambda completion, _: openai_responses.encode(completion),
+    openai_responses.encode_body,
+    openai_responses.encode_error_body,
+)
 _ANTHROPIC = _Dialect(
     read_anthropic,
     lambda completion, _: anthropic.encode(completion),
     anthropic.encode_body,
     anthropic.encode_error_body,
 )
+
+_AT = {
+    "/v1/chat/completions": _OPENAI,
+    "/v1/responses": _RESPONSES,
+    "/v1/messages": _ANTHROPIC,
+}
 
 
 def _gemini(model: str, *, stream: bool) -> _Dialect:
@@ -93,10 +108,8 @@ class Endpoints:
         url = urlsplit(request.url)
         if request.method != "POST":
             return None
-        if url.path == "/v1/chat/completions":
-            return self._perform(_OPENAI, request, model)
-        if url.path == "/v1/messages":
-            return self._perform(_ANTHROPIC, request, model)
+        if url.path in _AT:
+            return self._perform(_AT[url.path], request, model)
         if found := _GEMINI.fullmatch(url.path):
             stream = found[2] == "streamGenerateContent"
             dialect = _gemini(unquote(found[1]), stream=stream)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
-from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.cassette.model import How, Interaction, Request, Response
 from cassette_stream.clock import Clock, RealClock, VirtualClock
 from cassette_stream.exceptions import (
     CassetteError,
@@ -210,22 +210,32 @@ class Session:
             # Another thread may come to the end of the stream meanwhile.
             if (recording := slot.recording) is not None:
                 recording.end(How.CLOSED_BY_CALLER)
-        try:
-            if self.recorded and not self._discarded:
-                commit(self._file, self.recorded, self._options)
-        except CassetteError as failed:
-            if error is None:
-                raise
-            error.add_note(f"cassette-stream: {failed}")
-        self._tell(error)
+        problems = [*self._save(), *self._misses[:1], *self._unfired()]
+        first = error if error is not None or not problems else problems[0]
+        for problem in problems:
+            if problem is not first and first is not None:
+                first.add_note(f"cassette-stream: {problem}")
+        if error is None and first is not None:
+            raise first
 
-    def _tell(self, error: BaseException | None) -> None:
-        untold: list[Exception] = [*self._misses[:1], *self._unfired()]
-        if error is None and untold:
-            raise untold[0]
-        for problem in untold:
-            if error is not None and problem is not error:
-                error.add_note(f"cassette-stream: {problem}")
+    def _save(self) -> list[Exception]:
+        """Write what was recorded, and give what went wrong with it."""
+        problems: list[Exception] = []
+        kept: list[Interaction] = []
+        for slot in self._slots:
+            try:
+                interaction = slot.interaction
+            except Exception as error:  # noqa: BLE001 - of a hook; the others must not be lost
+                problems.append(error)
+                continue
+            if interaction is not None:
+                kept.append(interaction)
+        try:
+            if kept and not self._discarded:
+                commit(self._file, kept, self._options)
+        except CassetteError as error:
+            problems.append(error)
+        return problems
 
     def _unfired(self) -> list[UnfiredRuleError]:
         if self._replayer is None:
@@ -287,6 +297,7 @@ class Session:
             response = change(interaction.response)
             if response is None:
                 return None
+            _check_frames(response)
             interaction = replace(interaction, response=response)
         return redactor.interaction(interaction) if redactor else interaction
 
@@ -295,6 +306,15 @@ class Session:
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
         self._misses.append(miss)
         return miss
+
+
+def _check_frames(response: Response) -> None:
+    frames, length = sum(response.sizes), len(response.body)
+    if frames != length or len(response.sizes) != len(response.gaps_us):
+        raise SessionError(
+            f"before_record_response gave a body of {length} bytes with frames of {frames}: "
+            "response.with_body(...) changes both"
+        )
 
 
 def _clock(pace: Pace) -> Clock:

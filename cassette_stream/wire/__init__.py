@@ -6,6 +6,7 @@ from cassette_stream.wire.eventstream import (
     HeaderValue,
     encode_message,
 )
+from cassette_stream.wire.jsonarray import JSONArrayDecoder
 from cassette_stream.wire.sse import (
     MAX_EVENT_BYTES,
     LocatedEvent,
@@ -19,6 +20,7 @@ __all__ = (
     "EventStreamDecoder",
     "EventStreamMessage",
     "HeaderValue",
+    "JSONArrayDecoder",
     "LocatedEvent",
     "SSEDecoder",
     "ServerSentEvent",

@@ -1,12 +1,14 @@
 """Anthropic messages: requests, decoder, encoder."""
 
-from cassette_stream.dialects.anthropic.decoder import Decoder, whole_body
+from cassette_stream.dialects.anthropic.decoder import Decoder
 from cassette_stream.dialects.anthropic.encoder import (
     encode,
     encode_body,
     encode_error,
     encode_error_body,
 )
+from cassette_stream.dialects.anthropic.requests import request
+from cassette_stream.dialects.anthropic.whole import whole_body
 
 __all__ = (
     "Decoder",
@@ -14,5 +16,6 @@ __all__ = (
     "encode_body",
     "encode_error",
     "encode_error_body",
+    "request",
     "whole_body",
 )

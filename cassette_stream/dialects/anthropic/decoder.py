@@ -8,21 +8,19 @@ of text stand between them. Usage is cumulative and comes in two parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from cassette_stream.chunks import (
-    ChatCompletionDeltaToolCall,
     Delta,
-    Function,
     ModelResponseStream,
     RedactedThinking,
     StreamingChoices,
     Thinking,
 )
-from cassette_stream.chunks.reading import arguments_text
+from cassette_stream.dialects.anthropic.blocks import CALLS, Block, native, spoken
 from cassette_stream.dialects.anthropic.usage import usage_of
 from cassette_stream.dialects.decoding import (
     UNREADABLE,
@@ -32,21 +30,19 @@ from cassette_stream.dialects.decoding import (
     json_object,
 )
 from cassette_stream.dialects.errors import finish_error, stream_error
-from cassette_stream.exceptions import EmptyStreamError, StreamProtocolError
+from cassette_stream.exceptions import StreamProtocolError
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
-__all__ = ("Decoder", "whole_body")
+__all__ = ("Decoder",)
 
-_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-_KNOWN_BLOCKS: Final = _CALLS | {"text", "thinking", "redacted_thinking"}
-_CALL_FIELDS: Final = frozenset({"type", "id", "name", "input"})
+_KNOWN_BLOCKS: Final = CALLS | {"text", "thinking", "redacted_thinking"}
 # Which block takes which delta; what is not here is passed on as it came.
 _TAKERS: Final[Mapping[str, frozenset[str]]] = {
     "text_delta": frozenset({"text"}),
     "citations_delta": frozenset({"text"}),
     "thinking_delta": frozenset({"thinking"}),
     "signature_delta": frozenset({"thinking"}),
-    "input_json_delta": _CALLS,
+    "input_json_delta": CALLS,
 }
 
 
@@ -64,18 +60,6 @@ class _BlockDelta(msgspec.Struct, gc=False, tag_field="type", tag="content_block
 
 
 _quick = msgspec.json.Decoder(_BlockDelta).decode
-
-
-class _Block:
-    """A block that is open: its *kind*; of a call its *number* and what it began with."""
-
-    __slots__ = ("input", "kind", "number", "streamed")
-
-    def __init__(self, kind: str, *, number: int = -1, input: object = None) -> None:  # noqa: A002
-        self.kind = kind
-        self.number = number
-        self.input = input
-        self.streamed = False
 
 
 class Decoder(EventDecoder):
@@ -100,7 +84,7 @@ class Decoder(EventDecoder):
         super().__init__(SSEDecoder(), strict=strict)
         self._complete = False
         self._started = False
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._calls = 0
         self._usage: dict[str, Any] = {}
 
@@ -124,16 +108,22 @@ class Decoder(EventDecoder):
         if block is None:
             return None
         delta = value.delta
-        if type(delta) is _TextDelta:
-            return _spoken(Delta(content=delta.text)) if block.kind == "text" else None
-        assert isinstance(delta, _ArgumentsDelta)
-        return _arguments(block, delta.partial_json) if block.number >= 0 else None
+        if isinstance(delta, _TextDelta):
+            told = delta.text and block.kind == "text"
+            return spoken(Delta(content=delta.text)) if told else None
+        written = delta.partial_json and block.kind in CALLS
+        return block.fragment(delta.partial_json) if written else None
 
     def _read(self, event: ServerSentEvent) -> Chunks:
         value = json_object(event.data)
-        return self._take(value, field(value, "type", str) or event.event)
+        return self.take(value, field(value, "type", str) or event.event)
 
-    def _take(self, value: Mapping[str, Any], kind: str) -> Chunks:
+    def take(self, value: Mapping[str, Any], kind: str) -> Chunks:
+        """What an event of this *kind* says.
+
+        Raises:
+            APIError: While iterating or at once: as `feed`.
+        """
         match kind:
             case "content_block_delta":
                 return self._block_delta(value)
@@ -147,7 +137,7 @@ class Decoder(EventDecoder):
                 return self._message_delta(value)
             case "message_stop":
                 self._seen = self.terminal_seen = True
-            case "error":
+            case _ if kind == "error" or value.get("error"):
                 raise stream_error(value)
         # A ping, or of a kind that is yet to come.
         return iter(())
@@ -163,7 +153,7 @@ class Decoder(EventDecoder):
         yield ModelResponseStream(
             id=self._text(message, "id"),
             model=self._text(message, "model"),
-            service_tier=self._usage.get("service_tier"),
+            service_tier=self._text(self._usage, "service_tier") or None,
             provider_specific_fields={"container": container} if container else None,
         )
 
@@ -178,32 +168,20 @@ class Decoder(EventDecoder):
         if index in self._blocks:
             raise StreamProtocolError(f"content block {index} began twice", body=value)
         kind = self._text(content, "type")
-        block = self._blocks[index] = _Block(kind)
-        if kind in _CALLS:
-            block.number, block.input = self._calls, content.get("input")
+        block = self._blocks[index] = Block(kind)
+        if kind in CALLS:
+            yield block.open(self._calls, content, self._text)
             self._calls += 1
-            yield _spoken(Delta(tool_calls=[self._call(block, content)]))
         elif kind == "redacted_thinking":
             redacted = RedactedThinking(data=self._text(content, "data"), index=index)
-            yield _spoken(Delta(thinking_blocks=[redacted]))
+            yield spoken(Delta(thinking_blocks=[redacted]))
         elif kind in {"text", "thinking"}:
             # Nearly always empty; whoever sends a whole block at once fills it here.
             yield from self._said(content, index)
             for citation in field(content, "citations", list) or ():
-                yield _native(citation=citation)
+                yield native(citation=citation)
         else:
-            yield _native(content_blocks=[content])
-
-    def _call(self, block: _Block, content: Mapping[str, Any]) -> ChatCompletionDeltaToolCall:
-        name = self._text(content, "name")
-        return ChatCompletionDeltaToolCall(
-            index=block.number,
-            id=self._text(content, "id"),
-            function=Function(name=name),
-            extras={key: it for key, it in content.items() if key not in _CALL_FIELDS} or None,
-            # Whoever reads this call shall know that the provider makes it himself.
-            provider_specific_fields=None if block.kind == "tool_use" else {"type": block.kind},
-        )
+            yield native(content_blocks=[content])
 
     def _block_delta(self, value: Mapping[str, Any]) -> Chunks:
         index, delta = _index(value), field(value, "delta", dict) or {}
@@ -214,26 +192,27 @@ class Decoder(EventDecoder):
         kind = self._text(delta, "type")
         takers = _TAKERS.get(kind)
         if takers is None or block.kind not in _KNOWN_BLOCKS:
-            yield _native(deltas=[{**delta, "index": index}])
+            yield native(deltas=[{**delta, "index": index}])
         elif block.kind not in takers:
             raise StreamProtocolError(f"a {kind} in a block of {block.kind}", body=value)
         elif kind == "citations_delta":
-            yield _native(citation=delta.get("citation"))
+            yield native(citation=delta.get("citation"))
         elif kind == "input_json_delta":
-            yield _arguments(block, self._text(delta, "partial_json"))
+            if arguments := self._text(delta, "partial_json"):
+                yield block.fragment(arguments)
         else:
             yield from self._said(delta, index)
 
     def _said(self, value: Mapping[str, Any], index: int) -> Chunks:
         """What a block, or a delta of it, has in text, thoughts and their signature."""
         if text := self._text(value, "text"):
-            yield _spoken(Delta(content=text))
+            yield spoken(Delta(content=text))
         if thinking := self._text(value, "thinking"):
             thought = Thinking(thinking=thinking, index=index)
-            yield _spoken(Delta(reasoning_content=thinking, thinking_blocks=[thought]))
+            yield spoken(Delta(reasoning_content=thinking, thinking_blocks=[thought]))
         if signature := self._text(value, "signature"):
             signed = Thinking(thinking="", signature=signature, index=index)
-            yield _spoken(Delta(thinking_blocks=[signed]))
+            yield spoken(Delta(thinking_blocks=[signed]))
 
     def _block_stop(self, value: Mapping[str, Any]) -> Chunks:
         index = _index(value)
@@ -241,7 +220,7 @@ class Decoder(EventDecoder):
         block = self._blocks.pop(index, None)
         if block is None:
             raise StreamProtocolError(f"content block {index} ended, and was not open", body=value)
-        yield from _closing(block)
+        yield from block.close()
 
     def _message_delta(self, value: Mapping[str, Any]) -> Chunks:
         delta = field(value, "delta", dict) or {}
@@ -249,12 +228,13 @@ class Decoder(EventDecoder):
         reason = self._text(delta, "stop_reason")
         if failure := finish_error(reason):
             raise failure
-        usage = usage_of(self._usage) if self._take_usage(value) else None
+        told = self._take_usage(value)
+        usage = self._if_valid(lambda: usage_of(self._usage)) if told else None
         beside = {key: it for key, it in value.items() if key not in {"type", "delta", "usage"}}
         chunk = ModelResponseStream(usage=usage, provider_specific_fields=beside or None)
         if reason:
             while self._blocks:  # not closed, and yet there will be no more of them
-                yield from _closing(self._blocks.pop(min(self._blocks)))
+                yield from self._blocks.pop(min(self._blocks)).close()
             self._complete = True
             extras = {key: it for key, it in delta.items() if it is not None}
             del extras["stop_reason"]
@@ -267,61 +247,3 @@ def _index(value: Mapping[str, Any]) -> int:
     if index is None:
         raise StreamProtocolError("an event of a content block without its index", body=value)
     return index
-
-
-def _spoken(delta: Delta) -> ModelResponseStream:
-    return ModelResponseStream(choices=[StreamingChoices(delta=delta)])
-
-
-def _native(**fields: object) -> ModelResponseStream:
-    return _spoken(Delta(provider_specific_fields=fields))
-
-
-def _arguments(block: _Block, text: str) -> ModelResponseStream:
-    block.streamed = block.streamed or bool(text)
-    function = Function(arguments=text)
-    call = ChatCompletionDeltaToolCall(index=block.number, function=function)
-    return _spoken(Delta(tool_calls=[call]))
-
-
-def _closing(block: _Block) -> Chunks:
-    """What a call still lacks at its end: arguments that came whole with it, or none at all."""
-    if block.number >= 0 and not block.streamed:
-        yield _arguments(block, arguments_text(block.input or {}))
-
-
-def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]:
-    """The chunks for a response that is no stream, but one JSON text.
-
-    Raises:
-        APIError: It reports an error; the class says which.
-        MalformedStreamError: It is no message: a page, or any other text.
-        EmptyStreamError: There is nothing in it.
-        StreamTruncatedError: It has no stop reason.
-    """
-    text = body.strip()
-    if not text:
-        raise EmptyStreamError("the body is empty")
-    message = json_object(text)
-    if "error" in message:
-        raise stream_error(message)
-    decoder = Decoder(strict=strict)
-    chunks: list[ModelResponseStream] = []
-    for kind, event in _as_events(message):
-        chunks += decoder._take(event, kind)  # noqa: SLF001 - the same rules
-    return [*chunks, *decoder.finish()]
-
-
-def _as_events(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The fewest events that say what *message* does."""
-    if message.get("type") != "message":
-        return
-    yield "message_start", {"message": message}
-    for index, block in enumerate(field(message, "content", list) or ()):
-        yield "content_block_start", {"index": index, "content_block": block}
-        yield "content_block_stop", {"index": index}
-    yield "message_delta", {"delta": _end(message), "usage": message.get("usage")}
-
-
-def _end(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: it for name, it in message.items() if name.startswith("stop_")}

@@ -1,60 +1,47 @@
 """OpenAI chat completions: the body of a stream in, chunks out.
 
-Every chunk that adds nothing odd is read from its JSON straight into our objects. Whatever
-that refuses, an unknown key already, is read again as a plain value and mended; the
-result is the same wherever both can read. What is not understood is an error, never a skip.
+A chunk that has nothing odd about it is read from its JSON straight into our objects, and
+one that only has unknown keys nearly so. Everything else is read as a plain value and
+mended; the result is the same wherever more than one way can read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from cassette_stream.chunks import ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.reading import read_chunk
+from cassette_stream.dialects.decoding import UNREADABLE, Chunks, EventDecoder, json_object
 from cassette_stream.dialects.errors import finish_error, stream_error
+from cassette_stream.dialects.openai_chat.extras import with_extras
 from cassette_stream.dialects.openai_chat.mending import mended, settle_calls, settle_usage
-from cassette_stream.exceptions import (
-    EmptyStreamError,
-    MalformedStreamError,
-    StreamTruncatedError,
-    WireFormatError,
-)
+from cassette_stream.exceptions import MalformedStreamError
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
 __all__ = ("Decoder", "event_object")
 
-Chunks: TypeAlias = Iterator[ModelResponseStream]
-
-_quick = msgspec.json.Decoder(ModelResponseStream).decode
-_plain = msgspec.json.Decoder().decode
-# Nested deeper than the stack, a text is JSON and still nothing to read.
-_UNREADABLE = (msgspec.DecodeError, RecursionError)
+_typed = msgspec.json.Decoder(ModelResponseStream).decode
 _PINGS = frozenset({"heartbeat", "keep-alive", "keepalive", "ping"})
 
 
-class Decoder:
+class Decoder(EventDecoder):
     """A decoder of one stream; chunks are raw progress, for `NormalForm` to put in order.
 
-    *complete* says whether every choice that was seen has its finish reason, and
-    *terminal_seen* whether ``[DONE]`` came; what comes after it is ignored. *warnings* says
-    what was left out because *strict* is off.
+    *complete* says whether every choice that was seen has its finish reason, *terminal_seen*
+    whether ``[DONE]`` came.
 
     Args:
         strict: Bytes that are not as the format says are errors. Else an event that cannot be
             read is left out, and a number where a text belongs is written as one.
     """
 
-    __slots__ = ("_finished", "_open", "_seen", "_sse", "_strict", "terminal_seen", "warnings")
+    __slots__ = ("_finished", "_open")
 
     def __init__(self, *, strict: bool = True) -> None:
-        self.terminal_seen = False
-        self.warnings: list[str] = []
-        self._strict = strict
-        self._sse = SSEDecoder()
-        self._seen = False  # an event of any use
+        super().__init__(SSEDecoder(), strict=strict)
         self._open: set[int] = set()  # choices without a finish reason
         self._finished: set[int] = set()
 
@@ -62,86 +49,37 @@ class Decoder:
     def complete(self) -> bool:
         return bool(self._finished) and not self._open
 
-    def feed(self, data: bytes) -> Chunks:
-        """Take *data*, and give an iterator over the chunks that it completes.
-
-        *data* is taken when this is called. The chunks before an error are still yours; after
-        an error the decoder must not be used.
-
-        Raises:
-            MalformedStreamError: While iterating, as are all but the last: bytes, JSON or types
-                that cannot be read.
-            APIError: The provider reports an error; the class says which.
-            ValueError: After `finish`.
-        """
-        return self._chunks(self._sse.feed(data))
-
-    def finish(self) -> Chunks:
-        """Say that the body has ended, and give what that completes.
-
-        Raises:
-            StreamTruncatedError: While iterating, as all: a choice has no finish reason.
-            EmptyStreamError: The body held no event of any use.
-            APIError: As `feed`.
-        """
-        yield from self._chunks(self._sse.finish(lenient=True))
-        if self.complete:
-            return
-        if not self._seen and not self._sse.truncated:
-            raise EmptyStreamError("the body ended, and there was no chunk in it")
-        raise StreamTruncatedError(f"the stream ended {self._where()}")
-
-    def _where(self) -> str:
-        if self._sse.truncated:
-            return "inside an event"
+    def _what_is_missing(self) -> str:
         after = "after [DONE], but " if self.terminal_seen else ""
         if not self._open:
             return f"{after}before any answer began"
         choices = ", ".join(map(str, sorted(self._open)))
         return f"{after}without a finish reason for choice {choices}"
 
-    def _chunks(self, events: Iterator[ServerSentEvent]) -> Chunks:
+    def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
         try:
-            for event in events:
-                if self.terminal_seen:
-                    return
-                try:
-                    chunk = _quick(event.data)
-                except _UNREADABLE:
-                    yield from self._unusual(event)
-                    continue
-                choices = chunk.choices
-                if len(choices) == 1 and chunk.usage is None:
-                    choice = choices[0]
-                    delta = choice.delta
-                    if (
-                        choice.finish_reason is None
-                        and choice.index in self._open
-                        and delta.audio is None
-                    ):
-                        if delta.tool_calls is not None:
-                            settle_calls(delta)
-                        yield chunk
-                        continue
-                yield from self._settled(chunk) if choices else self._unusual(event)
-        except WireFormatError as error:
-            raise MalformedStreamError(f"the stream cannot be read: {error}") from error
+            chunk = _typed(event.data)
+        except UNREADABLE:
+            rest = with_extras(event.data)
+            if rest is None:
+                return None
+            chunk = rest
+        choices = chunk.choices
+        if len(choices) != 1 or chunk.usage is not None:
+            return None
+        choice = choices[0]
+        delta = choice.delta
+        # What begins or ends a choice is noted the other way.
+        if choice.index not in self._open or choice.finish_reason or delta.audio is not None:
+            return None
+        if delta.tool_calls is not None:
+            settle_calls(delta)
+        return chunk
 
-    def _unusual(self, event: ServerSentEvent) -> Chunks:
-        """What the quick way refuses: the end, errors, unknown keys, odd values."""
+    def _read(self, event: ServerSentEvent) -> Chunks:
         data = event.data.strip()
-        if data == "[DONE]":
-            self.terminal_seen = True
-        elif data:
-            try:
-                value = event_object(data)
-                yield from self.take(value, failed=event.event == "error")
-            except MalformedStreamError as error:
-                if event.event in _PINGS:
-                    return
-                if self._strict:
-                    raise
-                self.warnings.append(f"an event was left out: {error.message}")
+        if event.event not in _PINGS or data.startswith("{"):
+            yield from self.take(event_object(data), failed=event.event == "error")
 
     def take(self, value: Mapping[str, Any], *, failed: bool = False) -> Chunks:
         """The chunks for one event whose JSON was read already; *failed* if it is named an error.
@@ -195,26 +133,13 @@ class Decoder:
             raise failure
 
 
-def event_object(text: str | bytes) -> Mapping[str, Any]:
-    """The JSON object that *text* spells, or the only item of an array, if that is an error.
+def event_object(text: str) -> Mapping[str, Any]:
+    """The JSON object of an event, or the only one in an array: so Google sends an error.
 
     Raises:
-        MalformedStreamError: It spells none.
+        MalformedStreamError: There is none.
     """
-    try:
-        value = _plain(text)
-    except _UNREADABLE as error:
-        raise MalformedStreamError(f"no JSON: {_excerpt(text)}: {error}", body=text) from error
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        value = value[0] if "error" in value[0] else value
-    if not isinstance(value, dict):
-        raise MalformedStreamError(f"no JSON object: {_excerpt(text)}", body=text)
-    return value
-
-
-def _excerpt(text: str | bytes) -> str:
-    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return repr(shown if len(shown) <= 100 else f"{shown[:100]}...")
+    return json_object(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
 
 
 def _error_in(value: Mapping[str, Any], *, failed: bool) -> object:

@@ -11,10 +11,10 @@ from typing import Any
 
 from cassette_stream.chunks import Delta, PromptTokensDetails, Usage
 
-__all__ = ("mended", "settle_calls", "settle_usage")
+__all__ = ("RESPONSE_WIDE", "mended", "settle_calls", "settle_usage")
 
 # Azure: what its filter thought of the prompt belongs to the response, not to a choice.
-_RESPONSE_WIDE = ("prompt_filter_results", "prompt_annotations")
+RESPONSE_WIDE = ("prompt_filter_results", "prompt_annotations")
 
 
 def mended(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def mended(value: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(usage, Mapping) and isinstance(usage.get("cost"), Mapping):  # Perplexity
         cost = usage["cost"]
         chunk["usage"] = {"cost_details": cost, **usage, "cost": cost.get("total_cost")}
-    wide = {name: chunk.pop(name) for name in _RESPONSE_WIDE if name in chunk}
+    wide = {name: chunk.pop(name) for name in RESPONSE_WIDE if chunk.get(name) is not None}
     if wide:
         chunk["provider_specific_fields"] = (chunk.get("provider_specific_fields") or {}) | wide
     if isinstance(chunk.get("choices"), list):

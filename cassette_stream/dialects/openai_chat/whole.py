@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.dialects.openai_chat.decoder import Decoder, event_object
-from cassette_stream.exceptions import EmptyStreamError
+from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
 
 __all__ = ("whole_body",)
 
@@ -20,7 +20,10 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: A choice has no finish reason.
     """
-    text = body.strip()
+    try:
+        text = body.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise MalformedStreamError(f"the body is no UTF-8: {error}", body=body) from error
     if not text:
         raise EmptyStreamError("the body is empty")
     value = event_object(text)

@@ -14,7 +14,12 @@ import msgspec
 
 from cassette_stream.chunks import Delta, ModelResponseStream
 from cassette_stream.dialects.openai_responses.progress import Progress
-from cassette_stream.dialects.openai_responses.reading import UNREADABLE, failure, json_object
+from cassette_stream.dialects.openai_responses.reading import (
+    UNREADABLE,
+    failure,
+    json_object,
+    text,
+)
 from cassette_stream.exceptions import (
     EmptyStreamError,
     MalformedStreamError,
@@ -28,7 +33,7 @@ __all__ = ("Decoder", "whole_body")
 
 Chunks: TypeAlias = Iterator[ModelResponseStream]
 
-_ENDS = {None: "completed", "completed": "completed", "incomplete": "incomplete"}
+_ENDS = {"": "completed", "completed": "completed", "incomplete": "incomplete"}
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -108,7 +113,9 @@ class Decoder:
             raise EmptyStreamError("the body ended, and there was no event in it")
         raise StreamTruncatedError("the stream ended without response.completed")
 
-    def _chunks(self, events: Iterator[ServerSentEvent]) -> Chunks:
+    def _chunks(  # noqa: C901 - each chunk passes here, so the two quick ways stand in line
+        self, events: Iterator[ServerSentEvent]
+    ) -> Chunks:
         progress = self._progress
         if progress.ended:
             return
@@ -119,6 +126,8 @@ class Decoder:
                     delta = _quick(event.data)
                 except UNREADABLE:
                     delta = None
+                else:
+                    self._seen = True
                 if delta is None or not delta.delta or delta.output_index < 0 or delta.logprobs:
                     yield from self._unusual(event)
                 elif delta.type == "response.output_text.delta":
@@ -165,7 +174,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
     if not body.strip():
         raise EmptyStreamError("the body is empty")
     value = json_object(body)
-    status = value.get("status")
+    status = text(value, "status", strict=strict)
     if value.get("error") or status == "failed":
         raise failure(value.get("error"), value)
     if not isinstance(value.get("output"), list):

@@ -16,8 +16,8 @@ from cassette_stream.chunks import (
     ModelResponseStream,
     StreamingChoices,
     Usage,
+    read_chunk,
 )
-from cassette_stream.chunks.reading import read_chunk
 from cassette_stream.dialects.openai_responses.reading import (
     annotation,
     failure,
@@ -143,7 +143,7 @@ class Progress:
             yield self._reasoning((event["type"], index, number), words)
 
     def _reasoning(self, part: tuple[object, ...], words: str) -> ModelResponseStream:
-        if self._thought not in {None, part}:
+        if self._thought is not None and self._thought != part:
             words = _PARAGRAPH + words
         self._thought = part
         return self.chunk(Delta(reasoning_content=words))
@@ -159,7 +159,7 @@ class Progress:
         # There are servers that put everything at place 0: each item there begins anew.
         self._told = {told for told in self._told if told[1] != index}
         self.speaking = -1
-        if item.get("type") in CALLS:
+        if self._kind(item) in CALLS:
             start = self.calls.begin(index, item)
             if start is not None:
                 yield self.chunk(Delta(tool_calls=[start]))
@@ -180,9 +180,12 @@ class Progress:
     def done(self, event: Json) -> Chunks:
         return self._whole_item(integer(event, "output_index"), _item(event))
 
+    def _kind(self, item: Json) -> str:
+        return text(item, "type", strict=self._strict)
+
     def _whole_item(self, index: int, item: Json) -> Chunks:
         """What of an *item* its deltas have not told."""
-        kind = item.get("type")
+        kind = self._kind(item)
         if kind in CALLS:
             for fragment in self.calls.end(index, item):
                 yield self.chunk(Delta(tool_calls=[fragment]))
@@ -237,13 +240,15 @@ class Progress:
             raise MalformedStreamError(f"{event['type']} without a response", body=event)
         told = frozenset(self._kinds)
         for index, item in enumerate(mappings(response, "output")):
-            kind = item.get("type")
+            kind = self._kind(item)
             # Some servers leave items out here, so that a place says little: a call is known by
             # its id, and of anything else this counts if there was none of its kind before.
             if not self.calls.knows(item) if kind in CALLS else kind not in told:
                 yield from self._whole_item(index, item)
         details = response.get("incomplete_details")
-        reason = text(details or {}, "reason", strict=self._strict)
+        reason = ""
+        if isinstance(details, Mapping):
+            reason = text(details, "reason", strict=self._strict)
         if not reason and event["type"] == "response.incomplete":
             reason = "incomplete"
         chunk = self.chunk(Delta())

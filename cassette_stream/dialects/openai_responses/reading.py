@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from cassette_stream.chunks import Usage
-from cassette_stream.chunks.reading import read_chunk
+from cassette_stream.chunks import Usage, read_chunk
 from cassette_stream.dialects.errors import stream_error
 from cassette_stream.exceptions import APIError, MalformedStreamError
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import Any, TypeAlias
 
-from cassette_stream.chunks import ChatCompletionDeltaToolCall, Custom
-from cassette_stream.chunks.reading import arguments_text
+from cassette_stream.chunks import ChatCompletionDeltaToolCall, Custom, arguments_text
 from cassette_stream.dialects.openai_responses.reading import text
 from cassette_stream.exceptions import StreamProtocolError
 
@@ -27,15 +26,19 @@ _KNOWN = frozenset({"arguments", "call_id", "id", "input", "name", "status", "ty
 
 
 class ToolCall:
-    """A call so far; *number* counts calls from 0, *index* is its place in the output."""
+    """A call so far; *number* counts calls from 0, *index* is its place in the output.
 
-    __slots__ = ("_custom", "_sent", "id", "index", "name", "number")
+    *ended* says that its item was told whole.
+    """
+
+    __slots__ = ("_custom", "_sent", "ended", "id", "index", "name", "number")
 
     def __init__(self, number: int, index: int, *, id: str, name: str, custom: bool) -> None:  # noqa: A002
         self.number = number
         self.index = index
         self.id = id
         self.name = name
+        self.ended = False
         self._custom = custom
         self._sent = StringIO()
 
@@ -43,6 +46,19 @@ class ToolCall:
     def sent(self) -> str:
         """The arguments that were passed on."""
         return self._sent.getvalue()
+
+    def may_be(self, call_id: str) -> bool:
+        """Whether an item with *call_id*, which may be missing, tells of this call."""
+        return self.id == call_id or not (self.ended or (self.id and call_id))
+
+    def identify(self, call_id: str) -> ChatCompletionDeltaToolCall | None:
+        """The fragment that says *call_id*, None if that is known."""
+        if not call_id or self.id == call_id:
+            return None
+        self.id = call_id
+        fragment = self.add("")
+        fragment.id = call_id
+        return fragment
 
     def add(self, words: str) -> ChatCompletionDeltaToolCall:
         """The fragment that adds *words* to the arguments."""
@@ -72,7 +88,7 @@ class ToolCalls:
 
     def knows(self, item: Json) -> bool:
         """Whether the call that *item* tells has begun."""
-        return item.get("call_id") in self._ids
+        return text(item, "call_id", strict=self._strict) in self._ids
 
     def at(self, index: int) -> ToolCall:
         """The call at *index*.
@@ -91,8 +107,9 @@ class ToolCalls:
         """The fragment that begins the call of *item*, None if it has begun already."""
         call_id = text(item, "call_id", strict=self._strict)
         known = self.open.get(index)
-        if known is not None and known.id == call_id:
-            return None
+        if known is not None and known.may_be(call_id):
+            self._ids.add(call_id)
+            return known.identify(call_id)
         name = text(item, "name", strict=self._strict)
         custom = item["type"] == "custom_tool_call"
         call = ToolCall(self._number, index, id=call_id, name=name, custom=custom)
@@ -112,8 +129,9 @@ class ToolCalls:
         start = self.begin(index, item)
         if start is not None:
             yield start
-            return
-        rest = self.settle(self.open[index], item)
+        call = self.open[index]
+        call.ended = True
+        rest = self.settle(call, item)
         if rest is not None:
             yield rest
 
