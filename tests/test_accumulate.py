@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from base64 import b64encode
 from itertools import pairwise
 from typing import Any
@@ -675,32 +676,75 @@ def test_a_preview_is_nearly_everything_and_seldom_made_anew() -> None:
         accumulator.preview(1)
 
 
-def test_a_mebibyte_in_pieces_of_four_is_never_gone_over_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    joined = 0
-    whole = Arguments.text.fget
-    assert whole is not None
+def test_arguments_in_small_pieces_are_not_joined_again_and_again() -> None:
+    joins = 0
 
-    def counting(self: Arguments) -> str:
-        nonlocal joined
-        text: str = whole(self)
-        joined += len(text)
-        return text
+    def count(_frame: Any, event: str, called: Any) -> None:
+        nonlocal joins
+        joins += event == "c_call" and called.__name__ == "join"
 
-    monkeypatch.setattr(Arguments, "text", property(counting))
     piece = read_chunk(chunk([fragment(0, None, None, "abcd")]))
     accumulator = ResponseAccumulator()
     accumulator.add(chunk([fragment(0, "a", "f", '{"x":"')]))
-    for _ in range(2**18):
-        accumulator.add(piece)
-    response = accumulator.response()
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for _ in range(2**16):
+            accumulator.add(piece)
+        response = accumulator.response()
+    finally:
+        sys.setprofile(before)
 
     assert response is not None
-    assert joined <= 2 * 2**20 + 64
+    assert 1 <= joins <= 5
     assert calls_of(response.choices[0].message.tool_calls) == [
-        ("a", "f", '{"x":"' + "abcd" * 2**18)
+        ("a", "f", '{"x":"' + "abcd" * 2**16)
     ]
+
+
+def test_a_server_that_names_a_call_anew_each_time_is_reported_once() -> None:
+    accumulator = ToolCallAccumulator()
+    accumulator.add([fragment(0, "a", "f", "{")])
+    for number in range(10):
+        accumulator.add([fragment(0, f"b{number}", None, " ")])
+
+    assert accumulator.warnings() == ["tool call 'a' was called 'b0' later"]
+    assert calls_of(accumulator.calls) == [("a", "f", "{" + " " * 10)]
+
+
+def test_a_response_is_the_callers_to_change() -> None:
+    accumulator = ResponseAccumulator()
+    accumulator.add(
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {
+                        "thinking_blocks": [thinking("t", "S")],
+                        "tool_calls": [fragment(0, "a", "f", provider_specific_fields={"s": 1})],
+                        "images": [{"n": 1}],
+                        "own": [1],
+                    },
+                }
+            ],
+            "usage": {"prompt_tokens": 1},
+            "citations": ["u"],
+            "provider_specific_fields": {"list": [1]},
+        }
+    )
+    first, kept = accumulator.response(), accumulator.response()
+    assert first is not None
+    message = first.choices[0].message
+    message.thinking_blocks[0].thinking = "other"
+    message.tool_calls[0].provider_specific_fields.clear()
+    message.images.clear()
+    message.own.clear()
+    first.usage.prompt_tokens = 2
+    first.citations.clear()
+    first.provider_specific_fields["list"].clear()
+
+    assert accumulator.response() == kept
+    assert first != kept
 
 
 def delta(index: int = 0, finish: str | None = None, **fields: Any) -> Json:

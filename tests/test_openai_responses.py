@@ -325,7 +325,7 @@ def test_the_quick_way_gives_what_the_other_gives(completion: ModelResponse, pie
     events = list(encode(completion, pieces=pieces))
     quick = list(decoded(events))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoder, "_quick", lambda _: msgspec.json.decode("no"))
+        patch.setattr(decoder, "_delta", lambda _: msgspec.json.decode("no"))
         slow = list(decoded(events))
 
     assert quick == slow
@@ -729,11 +729,11 @@ def test_an_error_within_the_stream_is_the_class_that_its_code_says(
         (b"data: [1]\n\n", MalformedStreamError, "no JSON object"),
         (b"data: " + b"[" * 100_000 + b"\n\n", MalformedStreamError, "no JSON"),
         (b"data: \xff\n\n", MalformedStreamError, "no UTF-8"),
-        (event_of(text_delta(12)), MalformedStreamError, "delta is no text: 12"),
-        (event_of(text_delta("hi", "x")), MalformedStreamError, "output_index is no integer: 'x'"),
+        (event_of(text_delta(12)), MalformedStreamError, "delta must be a text, not '12'"),
+        (event_of(text_delta("hi", "x")), MalformedStreamError, "output_index must be a number"),
         (event_of({"type": "response.completed"}), MalformedStreamError, "without a response"),
         (event_of(done(0) | {"item": None}), MalformedStreamError, "without an item"),
-        (event_of(ended(output=5)), MalformedStreamError, "output is no list: 5"),
+        (event_of(ended(output=5)), MalformedStreamError, "output must be a list, not '5'"),
         (event_of(ended(output=[5])), MalformedStreamError, "output holds what is no object"),
         (event_of(ended(usage={"input_tokens": "x"})), MalformedStreamError, "prompt_tokens"),
         (
@@ -804,7 +804,7 @@ def test_what_cannot_be_read_is_left_out_and_said_where_that_is_allowed() -> Non
         lambda body: body.replace(b"event: ", b": keep-alive\n\nid: 7\nevent: "),
         lambda body: body.rstrip(b"\n"),
         lambda body: body + b"data: [DONE]\n\n",
-        lambda body: body + b"data: {\n\n\xff\n\n" + body,
+        lambda body: body + b"data: {\n\n" + body,
         lambda body: body.replace(b"event: ", b'data: {"type":"keepalive"}\n\nevent: ', 3),
         lambda body: body.replace(
             b"event: ", b'data: {"type":"response.brand_new","delta":{}}\n\nevent: ', 3
@@ -1027,8 +1027,8 @@ SCHEMA = {"name": "n", "schema": {"type": "object"}, "strict": True}
         ({"stream": True}, {"stream": True}),
         ({"max_tokens": 5}, {"max_output_tokens": 5}),
         ({"max_completion_tokens": 6, "max_tokens": 5}, {"max_output_tokens": 6}),
-        ({"temperature": 0.5, "top_p": None}, {"temperature": 0.5, "top_p": None}),
-        ({"max_tokens": None, "tools": None}, {}),
+        ({"temperature": 0.5, "top_p": None}, {"temperature": 0.5}),
+        ({"max_tokens": None, "tools": None, "n": 1}, {}),
         ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}),
         (
             {"reasoning_effort": {"effort": "low", "summary": "auto"}},
@@ -1087,8 +1087,10 @@ def test_a_parameter_is_spelled_as_the_api_spells_it(params: Any, body: Any) -> 
 def test_what_the_api_does_not_know_is_refused_or_dropped() -> None:
     call = Call(model="m", messages=[], params={"seed": 1, "n": 2, "user": "u"})
 
-    with pytest.raises(UnsupportedParamsError, match=r"openai_responses has no n, seed; it takes"):
+    with pytest.raises(UnsupportedParamsError, match=r"openai_responses has no seed; it takes"):
         request(call)
+    with pytest.raises(UnsupportedParamsError, match=r"takes n=1 only, not 2"):
+        request(Call(model="m", messages=[], params={"n": 2}))
     dropped = Call(
         model="m", messages=[], params=call.params, drop_params=True, extra_body={"store": False}
     )
@@ -1103,7 +1105,7 @@ def test_what_the_api_does_not_know_is_refused_or_dropped() -> None:
 @pytest.mark.parametrize(
     ("messages", "kind", "text"),
     [
-        (["hi"], TypeError, "a message is a mapping, not str"),
+        (["hi"], TypeError, "a message is a mapping, not 'hi'"),
         ([{"role": "user", "content": 5}], TypeError, "content is a text, a list of parts or None"),
         ([{"role": "user", "content": ["hi"]}], TypeError, "a part of content is a mapping"),
         ([{"role": "user", "content": [{"type": "text"}]}], ValueError, "'text' is missing beside"),
@@ -1114,12 +1116,12 @@ def test_what_the_api_does_not_know_is_refused_or_dropped() -> None:
         (
             [{"role": "assistant", "tool_calls": ["f"]}],
             TypeError,
-            "a mapping with 'id' belongs here",
+            "a tool call is a mapping",
         ),
         (
             [{"role": "user", "content": [{"type": "image_url", "image_url": 5}]}],
             TypeError,
-            "a mapping with 'url' belongs here",
+            "an image's url is a text",
         ),
     ],
     ids=lambda it: it if isinstance(it, str) else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from cassette_stream.chunks.answer import Answer
 from cassette_stream.chunks.completion import ModelResponse
@@ -90,10 +90,10 @@ class ResponseAccumulator:
             created=head.created,
             model=head.model,
             choices=[answer.choice(index) for index, answer in answers],
-            usage=self._usage,
+            usage=None if self._usage is None else replace(self._usage),
             system_fingerprint=head.system_fingerprint,
             service_tier=head.service_tier,
-            citations=head.citations,
+            citations=None if head.citations is None else list(head.citations),
             provider_specific_fields=self._fields.whole(),
             warnings=[text for index, answer in answers for text in answer.warnings(index)],
             extras=dict(self._extras) or None,

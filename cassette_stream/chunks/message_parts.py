@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from io import StringIO
 from typing import Final
 
+from msgspec.structs import replace
+
 from cassette_stream.chunks.parts import Audio, Json, RedactedThinking, Thinking, ThinkingBlock
 
 __all__ = ("Fields", "Speech", "Thoughts")
@@ -39,7 +41,7 @@ class Thoughts:
     def blocks(self) -> list[ThinkingBlock]:
         """The blocks so far; one without a signature never got one."""
         rest = [Thinking(thinking=self._text.getvalue())] if self._open else []
-        return [*self._blocks, *rest]
+        return [*map(replace, self._blocks), *rest]
 
     def _close(self, signature: str | None) -> None:
         if self._open:

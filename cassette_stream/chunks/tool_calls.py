@@ -14,9 +14,9 @@ from hashlib import blake2b
 
 from msgspec.structs import astuple
 
-from cassette_stream.chunks.arguments import Arguments, is_json
+from cassette_stream.chunks.arguments import is_json
+from cassette_stream.chunks.call_state import CallState
 from cassette_stream.chunks.completion import ChatCompletionMessageToolCall
-from cassette_stream.chunks.parts import Custom, Function, Json
 from cassette_stream.chunks.reading import read_tool_call
 from cassette_stream.chunks.stream import NO_INDEX, ChatCompletionDeltaToolCall
 
@@ -32,11 +32,10 @@ class ToolCallAccumulator:
 
     def __init__(self, *, seed: str = "") -> None:
         self._seed = seed
-        self._all: list[_Call] = []
-        self._told: list[_Call] = []
-        self._slots: dict[int, _Call] = {}
-        self._ids: dict[str, _Call] = {}
-        self._warnings: list[str] = []
+        self._all: list[CallState] = []
+        self._told: list[CallState] = []
+        self._slots: dict[int, CallState] = {}
+        self._ids: dict[str, CallState] = {}
 
     def __len__(self) -> int:
         """How many calls there are."""
@@ -106,7 +105,7 @@ class ToolCallAccumulator:
         fragment.raw_index = call.raw_index
         return True
 
-    def _extended(self, fragment: ChatCompletionDeltaToolCall) -> _Call | None:
+    def _extended(self, fragment: ChatCompletionDeltaToolCall) -> CallState | None:
         """The call that *fragment* only adds arguments to; None, nothing taken, if it does more."""
         index, call_id, function, kind, custom, _, fields, extras = astuple(fragment)
         call = self._slots.get(index)
@@ -157,8 +156,10 @@ class ToolCallAccumulator:
 
     def warnings(self, *, finish_reason: str | None = None) -> list[str]:
         """What is odd about the calls so far; *finish_reason* tells why the answer ended."""
-        found = list(self._warnings)
+        found = []
         for call in self._all:
+            if call.other_id is not None:
+                found.append(f"tool call {call.id!r} was called {call.other_id!r} later")
             if call.index == NO_INDEX:
                 found.append(f"a tool call never got a name (id {call.id!r}) and was left out")
                 continue
@@ -170,7 +171,9 @@ class ToolCallAccumulator:
                 found.append(f"{which}: arguments {cut}")
         return found
 
-    def _call_of(self, fragment: ChatCompletionDeltaToolCall, name: str | None, text: str) -> _Call:
+    def _call_of(
+        self, fragment: ChatCompletionDeltaToolCall, name: str | None, text: str
+    ) -> CallState:
         index = fragment.index
         if index < 0:
             call = self._without_index(fragment.id, name)
@@ -179,13 +182,15 @@ class ToolCallAccumulator:
             if call is not None and (name or fragment.id):
                 call = self._again(call, fragment.id, name, text)
         if call is None:
-            call = _Call(fragment)
+            call = CallState(fragment)
             self._all.append(call)
             if index >= 0:
                 self._slots[index] = call
         return call
 
-    def _again(self, call: _Call, call_id: str | None, name: str | None, text: str) -> _Call | None:
+    def _again(
+        self, call: CallState, call_id: str | None, name: str | None, text: str
+    ) -> CallState | None:
         """What a fragment means that names itself on the slot of *call*; None: a new call."""
         if call_id:
             known = self._ids.get(call_id)
@@ -198,7 +203,7 @@ class ToolCallAccumulator:
             return None
         return call
 
-    def _without_index(self, call_id: str | None, name: str | None) -> _Call | None:
+    def _without_index(self, call_id: str | None, name: str | None) -> CallState | None:
         last = self._all[-1] if self._all else None
         if call_id:
             late = last is not None and last.id is None and not name
@@ -207,104 +212,16 @@ class ToolCallAccumulator:
             return None
         return last
 
-    def _identify(self, call: _Call, call_id: str) -> str | None:
+    def _identify(self, call: CallState, call_id: str) -> str | None:
         """*call_id* if it is the first of *call*, which it then names."""
         if call.id is None:
             call.id = call_id
             self._ids.setdefault(call_id, call)
             return call_id
         if call_id != call.id:
-            self._warnings.append(f"tool call {call.id!r} was called {call_id!r} later")
+            call.other_id = call.other_id or call_id
         return None
 
-    def _made_id(self, call: _Call) -> str:
+    def _made_id(self, call: CallState) -> str:
         digest = blake2b(f"{self._seed}\n{call.index}".encode(), digest_size=12)
         return f"call_{digest.hexdigest()}"
-
-
-class _Call:
-    """What is known of one call; its *index* is that of the normal form, once it has a name.
-
-    It is *plain* if it has a name and calls a function: then its fragments are mostly text.
-    """
-
-    __slots__ = (
-        "arguments",
-        "custom",
-        "extras",
-        "fields",
-        "id",
-        "index",
-        "name",
-        "plain",
-        "raw_index",
-        "slot",
-    )
-
-    def __init__(self, fragment: ChatCompletionDeltaToolCall) -> None:
-        self.slot = fragment.index
-        raw = fragment.index if fragment.raw_index is None else fragment.raw_index
-        self.raw_index = None if raw < 0 else raw
-        self.index = NO_INDEX
-        self.plain = False
-        self.id: str | None = None
-        self.name = ""
-        self.custom = fragment.custom is not None or fragment.type == "custom"
-        self.arguments = Arguments()
-        self.fields: Json | None = None
-        self.extras: Json | None = None
-
-    def rename(self, name: str, call_id: str | None) -> str | None:
-        """What *name* adds to the name: all of it, or the next piece of one that came in two."""
-        known = self.name
-        other = call_id not in {"", None, self.id}
-        if known and (known.startswith(name) or len(self.arguments) or other):
-            return None
-        piece = name.removeprefix(known)
-        self.name += piece
-        return piece
-
-    def note(self, fragment: ChatCompletionDeltaToolCall) -> bool:
-        """Keep what a provider adds to a call; whether there is any."""
-        if fragment.extras is None and fragment.provider_specific_fields is None:
-            return False
-        self.extras = _merged(self.extras, fragment.extras)
-        self.fields = _merged(self.fields, fragment.provider_specific_fields)
-        return True
-
-    def delta(
-        self,
-        call_id: str | None,
-        name: str | None,
-        text: str,
-    ) -> ChatCompletionDeltaToolCall:
-        if self.custom:
-            return ChatCompletionDeltaToolCall(
-                index=self.index,
-                id=call_id,
-                type="custom",
-                custom=Custom(name=name, input=text),
-                raw_index=self.raw_index,
-            )
-        return ChatCompletionDeltaToolCall(
-            index=self.index,
-            id=call_id,
-            function=Function(name=name, arguments=text),
-            raw_index=self.raw_index,
-        )
-
-    def whole(self, call_id: str) -> ChatCompletionMessageToolCall:
-        text = self.arguments.whole
-        call = ChatCompletionMessageToolCall(
-            id=call_id, provider_specific_fields=self.fields, extras=self.extras
-        )
-        if self.custom:
-            call.type = "custom"
-            call.custom = Custom(name=self.name, input=text)
-        else:
-            call.function = Function(name=self.name, arguments=text or "{}")
-        return call
-
-
-def _merged(known: Json | None, more: Json | None) -> Json | None:
-    return known if not more else {**(known or {}), **more}

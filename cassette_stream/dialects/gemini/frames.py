@@ -65,4 +65,5 @@ class Frames:
             return map(ServerSentEvent, self._array.finish())
         if self._sse is None:
             self._sse = SSEDecoder()
+            self._sse.feed(self._lead)  # blanks, or half a byte order mark
         return self._sse.finish(lenient=lenient)

@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterator
 from itertools import chain
 
-import msgspec
-
 from cassette_stream.chunks import (
     ChatCompletionMessageToolCall,
     Choices,
@@ -186,8 +184,7 @@ def _usage(usage: Usage) -> dict[str, object]:
     for name in ("prompt_tokens_details", "completion_tokens_details"):
         details = getattr(usage, name)
         if details is not None:
-            counts = msgspec.structs.asdict(details)
-            value[name] = {key: count for key, count in counts.items() if count is not None}
+            value[name] = details.model_dump(exclude_none=True)
     return value
 
 

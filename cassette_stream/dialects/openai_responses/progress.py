@@ -8,7 +8,7 @@ their ids change from event to event with some servers. Unknown events are ignor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from cassette_stream.chunks import (
@@ -18,13 +18,13 @@ from cassette_stream.chunks import (
     Usage,
     read_chunk,
 )
+from cassette_stream.dialects.decoding import Chunks, text_of
 from cassette_stream.dialects.openai_responses.reading import (
     annotation,
     failure,
-    integer,
     mappings,
+    place,
     seconds,
-    text,
     usage,
 )
 from cassette_stream.dialects.openai_responses.tool_calls import CALLS, ToolCalls
@@ -32,7 +32,6 @@ from cassette_stream.exceptions import MalformedStreamError
 
 __all__ = ("Progress",)
 
-Chunks: TypeAlias = Iterator[ModelResponseStream]
 Json: TypeAlias = Mapping[str, Any]
 
 # Between two parts of the reasoning: each is a paragraph, or several.
@@ -43,7 +42,7 @@ class Progress:
     """The state of one response; *ended* once an event told its end, well or badly.
 
     *calls* are its tool calls, and *speaking* is the place of the message that had the last
-    delta. *warnings* says what was left out because *strict* is off.
+    delta. What is left out because *strict* is off goes to *warnings*.
     """
 
     __slots__ = (
@@ -55,18 +54,18 @@ class Progress:
         "_strict",
         "_thought",
         "_told",
+        "_warnings",
         "calls",
         "ended",
         "speaking",
-        "warnings",
     )
 
-    def __init__(self, *, strict: bool) -> None:
+    def __init__(self, *, strict: bool, warnings: list[str]) -> None:
         self.ended = False
-        self.warnings: list[str] = []
         self.calls = ToolCalls(strict=strict)
         self.speaking = -1
         self._strict = strict
+        self._warnings = warnings
         self._id = ""
         self._created = 0
         self._model = ""
@@ -97,9 +96,12 @@ class Progress:
             yield from handler(self, event)
 
     def _note(self, response: Json) -> None:
-        self._id = self._id or text(response, "id", strict=self._strict)
-        self._model = self._model or text(response, "model", strict=self._strict)
+        self._id = self._id or self._text(response, "id")
+        self._model = self._model or self._text(response, "model")
         self._created = self._created or seconds(response.get("created_at"))
+
+    def _text(self, value: Json, name: str) -> str:
+        return text_of(value, name, strict=self._strict)
 
     def chunk(self, delta: Delta) -> ModelResponseStream:
         return ModelResponseStream(
@@ -119,10 +121,10 @@ class Progress:
 
     def said(self, event: Json) -> Chunks:
         """A delta of text or of a refusal."""
-        words = text(event, "delta", strict=self._strict)
+        words = self._text(event, "delta")
         if not words:
             return
-        self.speak(integer(event, "output_index", default=0))
+        self.speak(place(event, default=0))
         if event["type"] == "response.refusal.delta":
             yield self.chunk(Delta(refusal=words))
             return
@@ -135,9 +137,9 @@ class Progress:
 
     def reasoned(self, event: Json) -> Chunks:
         """A delta of reasoning."""
-        index = integer(event, "output_index", default=0)
+        index = place(event, default=0)
         number = event.get("summary_index", event.get("content_index"))
-        words = text(event, "delta", strict=self._strict)
+        words = self._text(event, "delta")
         if words:
             self._tell("reasoning", index)
             yield self._reasoning((event["type"], index, number), words)
@@ -151,41 +153,38 @@ class Progress:
     def annotated(self, event: Json) -> Chunks:
         note = event.get("annotation")
         if isinstance(note, Mapping):
-            self._tell("annotations", integer(event, "output_index", default=0))
+            self._tell("annotations", place(event, default=0))
             yield self.chunk(Delta(annotations=[annotation(note)]))
 
     def added(self, event: Json) -> Chunks:
-        item, index = _item(event), integer(event, "output_index")
+        item, index = _item(event), place(event)
         # There are servers that put everything at place 0: each item there begins anew.
         self._told = {told for told in self._told if told[1] != index}
         self.speaking = -1
-        if self._kind(item) in CALLS:
+        if self._text(item, "type") in CALLS:
             start = self.calls.begin(index, item)
             if start is not None:
                 yield self.chunk(Delta(tool_calls=[start]))
 
     def argued(self, event: Json) -> Chunks:
         """A delta of the arguments of a call, or of the input of a custom one."""
-        words = text(event, "delta", strict=self._strict)
+        words = self._text(event, "delta")
         if words:
-            call = self.calls.at(integer(event, "output_index"))
+            call = self.calls.at(place(event))
             yield self.chunk(Delta(tool_calls=[call.add(words)]))
 
     def argued_whole(self, event: Json) -> Chunks:
-        call = self.calls.at(integer(event, "output_index"))
+        call = self.calls.at(place(event))
         rest = self.calls.settle(call, event)
         if rest is not None:
             yield self.chunk(Delta(tool_calls=[rest]))
 
     def done(self, event: Json) -> Chunks:
-        return self._whole_item(integer(event, "output_index"), _item(event))
-
-    def _kind(self, item: Json) -> str:
-        return text(item, "type", strict=self._strict)
+        return self._whole_item(place(event), _item(event))
 
     def _whole_item(self, index: int, item: Json) -> Chunks:
         """What of an *item* its deltas have not told."""
-        kind = self._kind(item)
+        kind = self._text(item, "type")
         if kind in CALLS:
             for fragment in self.calls.end(index, item):
                 yield self.chunk(Delta(tool_calls=[fragment]))
@@ -201,7 +200,7 @@ class Progress:
         noted = ("annotations", index) in self._told
         for part in mappings(item, "content"):
             for name in ("text", "refusal"):
-                words = text(part, name, strict=self._strict)
+                words = self._text(part, name)
                 if words and not spoken:
                     self.speak(index)
                     delta = Delta(content=words) if name == "text" else Delta(refusal=words)
@@ -215,7 +214,7 @@ class Progress:
         thought = ("reasoning", index) in self._told
         field = "summary" if item.get("summary") else "content"
         for number, part in enumerate(mappings(item, field)):
-            words = text(part, "text", strict=self._strict)
+            words = self._text(part, "text")
             if words and not thought:
                 self._tell("reasoning", index)
                 yield self._reasoning((field, index, number), words)
@@ -225,9 +224,9 @@ class Progress:
             yield self.chunk(Delta(reasoning_items=[dict(item)]))
 
     def _image(self, item: Json) -> Chunks:
-        data = text(item, "result", strict=self._strict)
+        data = self._text(item, "result")
         if data:
-            form = text(item, "output_format", strict=self._strict) or "png"
+            form = self._text(item, "output_format") or "png"
             url = {"url": f"data:image/{form};base64,{data}"}
             image = {"type": "image_url", "index": self._images, "image_url": url}
             self._images += 1
@@ -240,7 +239,7 @@ class Progress:
             raise MalformedStreamError(f"{event['type']} without a response", body=event)
         told = frozenset(self._kinds)
         for index, item in enumerate(mappings(response, "output")):
-            kind = self._kind(item)
+            kind = self._text(item, "type")
             # Some servers leave items out here, so that a place says little: a call is known by
             # its id, and of anything else this counts if there was none of its kind before.
             if not self.calls.knows(item) if kind in CALLS else kind not in told:
@@ -248,13 +247,13 @@ class Progress:
         details = response.get("incomplete_details")
         reason = ""
         if isinstance(details, Mapping):
-            reason = text(details, "reason", strict=self._strict)
+            reason = self._text(details, "reason")
         if not reason and event["type"] == "response.incomplete":
             reason = "incomplete"
         chunk = self.chunk(Delta())
         chunk.choices[0].finish_reason = reason or ("tool_calls" if self.calls else "stop")
         chunk.usage = self._billed(response)
-        chunk.service_tier = text(response, "service_tier", strict=self._strict) or None
+        chunk.service_tier = self._text(response, "service_tier") or None
         self.ended = True
         yield chunk
 
@@ -264,7 +263,7 @@ class Progress:
         except MalformedStreamError as error:
             if self._strict:
                 raise
-            self.warnings.append(f"usage was left out: {error.message}")
+            self._warnings.append(f"usage was left out: {error.message}")
             return None
 
     def fail(self, event: Json) -> Chunks:

@@ -7,14 +7,13 @@ out where the call says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from cassette_stream.dialects.call import Call, HttpRequest, accepted_params, post
+from cassette_stream.dialects.call import Call, HttpRequest, post
+from cassette_stream.dialects.messages import Json, given, mapping
 from cassette_stream.dialects.openai_responses.conversation import conversation
 
 __all__ = ("request",)
-
-Json: TypeAlias = Mapping[str, Any]
 
 _AS_THEY_ARE = frozenset(
     {
@@ -41,9 +40,9 @@ def request(call: Call) -> HttpRequest:
         ValueError: A message has a role that the API does not know, or holds what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
-    given = accepted_params(call, _AS_THEY_ARE | _PARAMS.keys(), dialect="openai_responses")
-    if "max_completion_tokens" in given:
-        given.pop("max_tokens", None)  # its older name
+    params = given(call, _AS_THEY_ARE | _PARAMS.keys(), {"n": 1}, dialect="openai_responses")
+    if "max_completion_tokens" in params:
+        params.pop("max_tokens", None)  # its older name
     body: dict[str, Any] = {"model": call.model}
     instructions, items = conversation(call.messages)
     if instructions is not None:
@@ -51,9 +50,7 @@ def request(call: Call) -> HttpRequest:
     body["input"] = items
     if call.stream:
         body["stream"] = True
-    for name, value in given.items():
-        if value is None and name in _PARAMS:
-            continue  # chat completions take a null for nothing, and so does nobody here
+    for name, value in params.items():
         fields = {name: value} if name in _AS_THEY_ARE else _PARAMS[name](value)
         for key, field in fields.items():
             # Two parameters may speak of one field, as response_format and verbosity do.
@@ -67,7 +64,7 @@ def request(call: Call) -> HttpRequest:
 def _tools(tools: object) -> dict[str, Any]:
     if not isinstance(tools, Sequence) or isinstance(tools, str):
         raise TypeError(f"tools is a list, not {tools!r}")
-    return {"tools": [_tool(_mapping(tool, "a tool")) for tool in tools]}
+    return {"tools": [_tool(mapping(tool, "a tool")) for tool in tools]}
 
 
 def _tool(tool: Json) -> Json:
@@ -78,12 +75,6 @@ def _tool(tool: Json) -> Json:
     if flat.get("type") == "custom" and isinstance(flat.get("format"), Mapping):
         return {**flat, "format": _flat(flat["format"])}
     return flat
-
-
-def _mapping(value: object, what: str) -> Json:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{what} is a mapping, not {value!r}")
-    return value
 
 
 def _tool_choice(choice: object) -> dict[str, Any]:
@@ -97,12 +88,12 @@ def _flat(choice: Json) -> Json:
     if not isinstance(inner, Mapping):
         return choice
     if kind == "allowed_tools" and isinstance(inner.get("tools"), list):
-        inner = {**inner, "tools": [_flat(_mapping(it, "a tool")) for it in inner["tools"]]}
+        inner = {**inner, "tools": [_flat(mapping(it, "a tool")) for it in inner["tools"]]}
     return {"type": kind, **inner}
 
 
 def _response_format(wanted: object) -> dict[str, Any]:
-    return {"text": {"format": _flat(_mapping(wanted, "response_format"))}}
+    return {"text": {"format": _flat(mapping(wanted, "response_format"))}}
 
 
 def _reasoning_effort(effort: object) -> dict[str, Any]:
@@ -112,7 +103,7 @@ def _reasoning_effort(effort: object) -> dict[str, Any]:
 
 def _stream_options(options: object) -> dict[str, Any]:
     # Usage is always told here; there is nothing to ask for.
-    kept = dict(_mapping(options, "stream_options"))
+    kept = dict(mapping(options, "stream_options"))
     kept.pop("include_usage", None)
     return {"stream_options": kept} if kept else {}
 

@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any, TypeAlias
 
 from cassette_stream.chunks import ChatCompletionDeltaToolCall, Custom, arguments_text
-from cassette_stream.dialects.openai_responses.reading import text
+from cassette_stream.dialects.decoding import text_of
 from cassette_stream.exceptions import StreamProtocolError
 
 __all__ = ("CALLS", "ToolCall", "ToolCalls")
@@ -88,7 +88,7 @@ class ToolCalls:
 
     def knows(self, item: Json) -> bool:
         """Whether the call that *item* tells has begun."""
-        return text(item, "call_id", strict=self._strict) in self._ids
+        return text_of(item, "call_id", strict=self._strict) in self._ids
 
     def at(self, index: int) -> ToolCall:
         """The call at *index*.
@@ -105,12 +105,12 @@ class ToolCalls:
 
     def begin(self, index: int, item: Json) -> ChatCompletionDeltaToolCall | None:
         """The fragment that begins the call of *item*, None if it has begun already."""
-        call_id = text(item, "call_id", strict=self._strict)
+        call_id = text_of(item, "call_id", strict=self._strict)
         known = self.open.get(index)
         if known is not None and known.may_be(call_id):
             self._ids.add(call_id)
             return known.identify(call_id)
-        name = text(item, "name", strict=self._strict)
+        name = text_of(item, "name", strict=self._strict)
         custom = item["type"] == "custom_tool_call"
         call = ToolCall(self._number, index, id=call_id, name=name, custom=custom)
         self._number += 1
