@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from array import array
@@ -29,7 +30,8 @@ from cassette_stream.cassette import (
     dumps,
     loads,
 )
-from cassette_stream.cli import app
+from cassette_stream.chunks import ChatCompletionMessageToolCall, Custom
+from cassette_stream.cli import answers, app
 from cassette_stream.cli.endings import FAILURES, in_words
 from cassette_stream.cli.figures import EndingFigures, interaction_figures
 from cassette_stream.cli.terminal import duration
@@ -306,6 +308,7 @@ def test_inspect_json_has_the_documented_shape(tmp_path: Path) -> None:
                         {"at_ms": 1000.0, "bytes": 4},
                     ],
                 },
+                "answer": None,
                 "ending": {"how": "complete", "after_ms": 0.0, "failure": None, "message": ""},
                 "duration_ms": 1000.0,
             },
@@ -315,6 +318,7 @@ def test_inspect_json_has_the_documented_shape(tmp_path: Path) -> None:
                 "incomplete": False,
                 "request": {"method": "GET", "url": "https://api.example/v1/models", "bytes": 0},
                 "response": None,
+                "answer": None,
                 "ending": {
                     "how": "failure",
                     "after_ms": 1.5,
@@ -325,6 +329,77 @@ def test_inspect_json_has_the_documented_shape(tmp_path: Path) -> None:
             },
         ],
     }
+
+
+NUMBERS = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10."
+BOTH = [
+    {"name": "get_weather", "arguments": '{"city": "Paris"}'},
+    {"name": "get_time", "arguments": '{"city": "Paris"}'},
+]
+ANSWERS: dict[str, tuple[list[Any], str | None]] = {
+    "openai_text": ([(NUMBERS, None, [], "stop")], None),
+    "openai_parallel_tool_calls": ([(None, None, BOTH, "tool_calls")], None),
+    "anthropic_parallel_tool_calls": ([(None, None, BOTH, "tool_calls")], None),
+    "gemini_parallel_tool_calls": ([(None, None, BOTH, "tool_calls")], None),
+    "anthropic_text": ([(NUMBERS, None, [], "stop")], None),
+    "gemini_text": ([(NUMBERS, None, [], "stop")], None),
+    "openai_died_mid_stream": ([("1, 2, 3, 4", None, [], None)], "StreamTruncatedError"),
+    "gemini_died_mid_stream": ([("1, 2, 3, 4,", None, [], None)], "StreamTruncatedError"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_inspect_tells_what_the_model_said(name: str) -> None:
+    (it,) = json.loads(run("inspect", FIXTURES / f"{name}.yaml", "--json").stdout)["interactions"]
+    choices, error = ANSWERS[name]
+
+    assert [tuple(choice.values()) for choice in it["answer"]["choices"]] == [
+        (text, reasoning, None, calls, finish) for text, reasoning, calls, finish in choices
+    ]
+    assert (it["answer"]["error"] or "").partition(":")[0] == (error or "")
+
+
+def test_inspect_shows_what_the_model_said(tmp_path: Path) -> None:
+    shown = run("inspect", FIXTURES / "anthropic_reasoning.yaml").stdout
+
+    assert 'reasoning "The user wants' in shown
+    assert "finish    stop\n" in shown
+    assert re.search(r"usage     [0-9]+ tokens in, [0-9]+ out\n", shown)
+    assert "tool call get_weather(" in run("inspect", FIXTURES / "openai_tool_call.yaml").stdout
+    assert "strictly  StreamTruncatedError" in run("inspect", DIED).stdout
+
+
+def test_a_long_text_is_cut_and_a_refusal_is_told(tmp_path: Path) -> None:
+    delta = {"role": "assistant", "refusal": "No. " * 100}
+    chunk = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}],
+    }
+    body = b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(chunk).encode()
+    response = Response(
+        status=200,
+        headers={"content-type": ("text/event-stream",)},
+        body=body,
+        sizes=array("q", [len(body)]),
+        gaps_us=array("q", [1]),
+    )
+    request = Request(method="POST", url="https://api.example/v1/chat/completions")
+    file = written(tmp_path / "a.yaml", replace(STREAM, request=request, response=response))
+    shown = " ".join(run("inspect", file).stdout.split())
+
+    assert 'refusal "No. No.' in shown
+    assert " ... finish stop" in shown
+
+
+def test_a_call_of_a_custom_tool_is_told_by_its_input() -> None:
+    call = ChatCompletionMessageToolCall(
+        id="c", type="custom", custom=Custom(name="sql", input="select 1")
+    )
+
+    assert answers._call(call) == answers.ToolCallFigures(name="sql", arguments="select 1")
 
 
 @pytest.mark.parametrize("file", [TEXT, DIED, CLOSED], ids=lambda file: file.stem)

@@ -20,6 +20,7 @@ from cassette_stream.cassette.model import (
     Request,
     Response,
 )
+from cassette_stream.cli.answers import AnswerFigures, answer_figures
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import SSEDecoder
 
@@ -92,13 +93,17 @@ class EndingFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionFigures:
-    """*number* counts from 1, *duration_ms* from the request to the end."""
+    """*number* counts from 1, *duration_ms* from the request to the end.
+
+    *answer* is there where the address names a dialect and the body is an event stream.
+    """
 
     number: int
     recorded_at: str
     incomplete: bool
     request: RequestFigures
     response: ResponseFigures | None
+    answer: AnswerFigures | None
     ending: EndingFigures
     duration_ms: float
 
@@ -147,6 +152,7 @@ def interaction_figures(interaction: Interaction, *, number: int) -> Interaction
         incomplete=interaction.incomplete,
         request=_request(interaction.request),
         response=_response(response) if response else None,
+        answer=answer_figures(interaction) if response and _is_sse(_type_of(response)) else None,
         ending=_ending(ending),
         duration_ms=_ms(until_end_us + ending.after_us),
     )
@@ -157,7 +163,7 @@ def _request(request: Request) -> RequestFigures:
 
 
 def _response(response: Response) -> ResponseFigures:
-    content_type = next(iter(response.headers.get("content-type", ())), None)
+    content_type = _type_of(response)
     events, truncated, wire_error = _events(response.body) if _is_sse(content_type) else _NO_SSE
     frames = tuple(_frames(response))
     return ResponseFigures(
@@ -181,6 +187,10 @@ def _frames(response: Response) -> Iterator[FrameFigures]:
     next(moments_us)
     for at_us, size in zip(moments_us, response.sizes, strict=True):
         yield FrameFigures(at_ms=_ms(at_us), bytes=size)
+
+
+def _type_of(response: Response) -> str | None:
+    return next(iter(response.headers.get("content-type", ())), None)
 
 
 _NO_SSE = (None, False, None)

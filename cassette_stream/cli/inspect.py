@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cassette_stream import storage
+from cassette_stream.cli.answers import AnswerFigures
 from cassette_stream.cli.endings import in_words
 from cassette_stream.cli.figures import (
     CassetteFigures,
@@ -27,6 +28,8 @@ __all__ = ("run",)
 
 _WIDEST = 120
 """Columns; a line that is longer is hard to follow."""
+_LONGEST = 240
+"""Characters of a text; what is longer is cut."""
 
 
 def run(file: Path, *, as_json: bool) -> None:
@@ -88,6 +91,32 @@ def _rows(it: InteractionFigures) -> Iterator[tuple[str, str]]:
         if it.response.gap_ms is not None:
             yield "gaps", _gaps(it.response.gap_ms)
     yield "ending", in_words(it.ending)
+    if it.answer is not None:
+        yield from _said(it.answer)
+
+
+def _said(answer: AnswerFigures) -> Iterator[tuple[str, str]]:
+    for choice in answer.choices:
+        for label, text in (
+            ("reasoning", choice.reasoning),
+            ("text", choice.text),
+            ("refusal", choice.refusal),
+        ):
+            if text:
+                yield label, _excerpt(json.dumps(text, ensure_ascii=False))
+        for call in choice.tool_calls:
+            yield "tool call", _excerpt(f"{call.name}({call.arguments})")
+        if choice.finish_reason is not None:
+            yield "finish", choice.finish_reason
+    if answer.usage is not None:
+        told = answer.usage
+        yield "usage", f"{told.prompt_tokens:,} tokens in, {told.completion_tokens:,} out"
+    if answer.error is not None:
+        yield "strictly", answer.error
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
 def _told(response: ResponseFigures) -> Iterator[str]:
