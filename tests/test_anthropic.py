@@ -14,7 +14,7 @@ from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions, cuts
 from support import SOAK
 
-from cassette_stream.chunks import ModelResponse, Thinking
+from cassette_stream.chunks import ModelResponse, Thinking, stream_chunk_builder
 from cassette_stream.dialects import anthropic
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import (
@@ -344,6 +344,34 @@ def test_thoughts_keep_their_signatures_and_their_blocks() -> None:
         {"type": "redacted_thinking", "data": "RRR", "index": 1},
     ]
     assert answer.native == {"citation": [CITATION]}
+
+
+def test_the_message_that_is_built_of_thoughts_has_them_as_blocks() -> None:
+    response = stream_chunk_builder(normal(decoded(anthropic.Decoder(), A7)))
+    assert response is not None
+    message = response.choices[0].message
+
+    assert (message.reasoning_content, message.content) == ("hmm ok", "Answer")
+    assert [it.model_dump(exclude_none=True) for it in message.thinking_blocks or ()] == [
+        {"type": "thinking", "thinking": "hmm ok", "signature": "SIG"},
+        {"type": "redacted_thinking", "data": "RRR"},
+    ]
+    (turn,) = asked(message.model_dump())["messages"]
+    assert turn["content"] == [
+        {"type": "thinking", "thinking": "hmm ok", "signature": "SIG"},
+        {"type": "redacted_thinking", "data": "RRR"},
+        {"type": "text", "text": "Answer"},
+    ]
+
+
+@pytest.mark.parametrize("depth", range(940, 1000, 3))
+def test_what_is_nested_too_deeply_is_an_error_of_ours(depth: int) -> None:
+    deep = '{"a":' * depth + "1" + "}" * depth
+    block = f'{{"type":"tool_use","id":"t","name":"f","input":{deep}}}'
+    opening = f'data: {{"type":"content_block_start","index":0,"content_block":{block}}}\n\n'
+    _, ending = everything(anthropic.Decoder(), [BEGIN, opening.encode(), stop(0), end("tool_use")])
+
+    assert ending == "complete" or ending[0] is MalformedStreamError
 
 
 def test_what_only_this_provider_has_goes_along() -> None:

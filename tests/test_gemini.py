@@ -14,7 +14,7 @@ from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions, cuts
 from support import SOAK
 
-from cassette_stream.chunks import ModelResponse
+from cassette_stream.chunks import ModelResponse, stream_chunk_builder
 from cassette_stream.dialects import gemini
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import (
@@ -560,12 +560,13 @@ def test_a_frame_that_counts_nothing_does_not_wipe_out_the_counts() -> None:
         HEL + frame(**counts(8, 1, 9)) + LO + END,
         HEL + frame({"content": {}, "index": 0}) + LO + END,
         HEL + b"data: \r\n\r\n" + LO + END,
+        HEL + frame(said({"text": "l"}, {"text": "o"}), **HEAD) + END,
         b"\xef\xbb\xbf\n " + as_array(TEXT),
         json.dumps(json.loads(as_array(TEXT))).encode(),
     ],
     ids=[
         "lf", "cr", "no blank", "byte order mark", "comments", "no last blank line", "done",
-        "event lines", "two data lines", "usage alone", "no parts", "no data",
+        "event lines", "two data lines", "usage alone", "no parts", "no data", "two parts",
         "array with a byte order mark", "array on one line",
     ],
 )  # fmt: skip
@@ -633,6 +634,18 @@ def test_what_came_before_an_error_is_still_given() -> None:
 
     assert chunks[-1]["choices"][0]["delta"]["content"] == "Hel"
     assert ending[0] is MalformedStreamError
+
+
+def test_what_goes_back_to_the_model_is_what_it_sent() -> None:
+    response = stream_chunk_builder(normal(decoded(gemini.Decoder(), TOOLS)))
+    assert response is not None
+    (content,) = asked(response.choices[0].message.model_dump())["contents"]
+    first, second, third = content["parts"]
+
+    assert first["thoughtSignature"] == "S"
+    assert first["functionCall"].items() >= WEATHER["functionCall"].items()
+    assert second["functionCall"]["args"] == {}
+    assert third == {"functionCall": {"name": "third", "args": {"a": "é"}, "id": "native"}}
 
 
 def test_a_cut_stream_still_says_what_was_billed_so_far() -> None:

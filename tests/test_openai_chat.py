@@ -1146,3 +1146,22 @@ def test_stream_options_can_be_left_out() -> None:
     params = {"stream_options": {"include_usage": True}, "seed": 1}
 
     assert without_stream_options(ask(params=params)).params == {"seed": 1}
+
+
+def test_what_comes_behind_the_end_may_be_broken() -> None:
+    said = (
+        b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}'
+    )
+    decoder = Decoder()
+    chunks = list(decoder.feed(said + b"\n\ndata: [DONE]\n\ndata: \xff\n\n"))
+    chunks += decoder.finish()
+
+    assert [chunk.choices[0].delta.content for chunk in chunks] == ["hi"]
+    assert decoder.complete
+
+
+def test_a_body_that_is_no_utf_8_is_malformed() -> None:
+    from cassette_stream.dialects.decoding import json_object
+
+    with pytest.raises(MalformedStreamError):
+        json_object(b'{"a": "\xff"}')

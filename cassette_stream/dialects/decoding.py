@@ -7,6 +7,7 @@ a skip, unless *strict* is off: then it is left out, and a warning says so.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -27,7 +28,7 @@ __all__ = ("UNREADABLE", "Chunks", "EventDecoder", "EventSource", "field", "json
 Chunks: TypeAlias = Iterator[ModelResponseStream]
 T = TypeVar("T")
 
-UNREADABLE = (msgspec.DecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """Nested deeper than the stack, a text is JSON and still nothing to read."""
 
 _plain = msgspec.json.Decoder().decode
@@ -42,7 +43,7 @@ class EventSource(Protocol):
     def finish(self, *, lenient: bool = False) -> Iterator[ServerSentEvent]: ...
 
 
-class EventDecoder:
+class EventDecoder(ABC):
     """A decoder of one stream but for what its events mean, which a dialect adds.
 
     *complete* says whether the model came to its end, *terminal_seen* whether the provider
@@ -60,8 +61,8 @@ class EventDecoder:
         self._seen = False  # an event of any use
 
     @property
-    def complete(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def complete(self) -> bool: ...
 
     def feed(self, data: bytes) -> Chunks:
         """Take *data*, and give an iterator over the chunks that it completes.
@@ -89,7 +90,7 @@ class EventDecoder:
             APIError: As `feed`.
         """
         yield from self._chunks(self._events.finish(lenient=True))
-        yield from self._last_chunks()
+        yield from self._guarded(self._last_chunks)
         if self.complete:
             return
         if not self._seen and not self._events.truncated:
@@ -98,10 +99,9 @@ class EventDecoder:
         raise StreamTruncatedError(f"the stream ended {where}")
 
     def _chunks(self, events: Iterator[ServerSentEvent]) -> Chunks:
+        # What comes behind the end is not even read: it may be broken, and nobody cares.
         try:
-            for event in events:
-                if self.terminal_seen:
-                    return
+            while not self.terminal_seen and (event := next(events, None)) is not None:
                 chunk = self._quick(event)
                 if chunk is not None:
                     yield chunk
@@ -116,10 +116,18 @@ class EventDecoder:
             self.terminal_seen = True
         if not data or self.terminal_seen:
             return
+        yield from self._guarded(lambda: self._read(event))
+
+    def _guarded(self, read: Callable[[], Chunks]) -> Chunks:
+        """What *read* gives; where that cannot be told, an error or a warning."""
         try:
-            yield from self._read(event)
+            yield from read()
         except APIResponseValidationError as error:
             self._odd(f"an event was left out: {error.message}", error)
+        except RecursionError as error:
+            deep = MalformedStreamError("an event is nested too deeply to be read")
+            deep.__cause__ = error
+            self._odd(f"an event was left out: {deep.message}", deep)
 
     def _odd(self, warning: str, error: APIResponseValidationError) -> None:
         """Raise *error*, or where that is too strict note the *warning*."""
@@ -138,21 +146,21 @@ class EventDecoder:
     def _text(self, value: Mapping[str, Any], name: str) -> str:
         return text_of(value, name, strict=self._strict)
 
+    @abstractmethod
     def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
         """The chunk of the common *event*, None where it takes the thorough way."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, event: ServerSentEvent) -> Chunks:
         """The chunks of any *event*."""
-        raise NotImplementedError
 
     def _last_chunks(self) -> Chunks:
         """What was held back until the end of the body."""
         return iter(())
 
+    @abstractmethod
     def _what_is_missing(self) -> str:
         """How a stream that is not complete ended, as in "the stream ended ..."."""
-        raise NotImplementedError
 
 
 def json_object(text: str | bytes) -> Mapping[str, Any]:

@@ -116,14 +116,17 @@ class Decoder(EventDecoder):
 
     def _read(self, event: ServerSentEvent) -> Chunks:
         value = json_object(event.data)
-        return self.take(value, field(value, "type", str) or event.event)
+        return self._take(value, field(value, "type", str) or event.event)
 
     def take(self, value: Mapping[str, Any], kind: str) -> Chunks:
         """What an event of this *kind* says.
 
         Raises:
-            APIError: While iterating or at once: as `feed`.
+            APIError: While iterating: as `feed`.
         """
+        return self._guarded(lambda: self._take(value, kind))
+
+    def _take(self, value: Mapping[str, Any], kind: str) -> Chunks:
         match kind:
             case "content_block_delta":
                 return self._block_delta(value)

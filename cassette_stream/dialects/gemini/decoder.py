@@ -129,7 +129,7 @@ class Decoder(EventDecoder):
         return ModelResponseStream(choices=[StreamingChoices(index=candidate.index, delta=delta)])
 
     def _read(self, event: ServerSentEvent) -> Chunks:
-        return self.take(json_object(event.data))
+        return self._take(json_object(event.data))
 
     def take(self, frame: Mapping[str, Any]) -> Chunks:
         """What one *frame* says.
@@ -137,6 +137,9 @@ class Decoder(EventDecoder):
         Raises:
             APIError: While iterating: as `feed`.
         """
+        return self._guarded(lambda: self._take(frame))
+
+    def _take(self, frame: Mapping[str, Any]) -> Chunks:
         if frame.get("error"):
             raise stream_error(frame)
         usage = field(frame, "usageMetadata", dict) or {}
