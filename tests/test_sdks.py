@@ -16,7 +16,7 @@ from cassette_stream.cassette import Request
 from cassette_stream.exceptions import CassetteMissError, UnguardedConnectionError
 from cassette_stream.script import Emit, Head, Script
 
-PER_SDK = 400 if SOAK else 25
+PER_SDK = 200 if SOAK else 25
 BROKEN = {"error_event", "http_error", "incomplete"}
 
 
@@ -88,6 +88,18 @@ def run(coroutine: Any) -> Any:
     return anyio.run(main)
 
 
+def dumped(it: Any) -> Any:
+    # Providers send values that their SDKs did not expect; they pass them on all the same.
+    return it.model_dump(warnings=False)
+
+
+def words_of(content: Any) -> str:
+    """The text of a delta's content, which some providers send in parts."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content)
+    return content or ""
+
+
 class OpenAI:
     format, provider = "openai-chat", None
 
@@ -99,19 +111,19 @@ class OpenAI:
         question = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
         if not is_async:
             with openai.OpenAI(**options) as client:
-                return [it.model_dump() for it in client.chat.completions.create(**question)]
+                return [dumped(it) for it in client.chat.completions.create(**question)]
 
         async def stream() -> list[Any]:
             async with openai.AsyncOpenAI(**options) as client:
                 chunks = await client.chat.completions.create(**question)
-                return [it.model_dump() async for it in chunks]
+                return [dumped(it) async for it in chunks]
 
         return run(stream())
 
     @staticmethod
     def text(chunks: list[Any]) -> str:
         return "".join(
-            choice["delta"].get("content") or ""
+            words_of(choice["delta"].get("content"))
             for chunk in chunks
             for choice in chunk.get("choices") or ()
             if choice.get("delta")
@@ -130,12 +142,12 @@ class Groq(OpenAI):
         question = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
         if not is_async:
             with groq.Groq(**options) as client:
-                return [it.model_dump() for it in client.chat.completions.create(**question)]
+                return [dumped(it) for it in client.chat.completions.create(**question)]
 
         async def stream() -> list[Any]:
             async with groq.AsyncGroq(**options) as client:
                 chunks = await client.chat.completions.create(**question)
-                return [it.model_dump() async for it in chunks]
+                return [dumped(it) async for it in chunks]
 
         return run(stream())
 
@@ -156,12 +168,12 @@ class Anthropic:
         }
         if not is_async:
             with anthropic.Anthropic(**options) as client:
-                return [it.model_dump(warnings=False) for it in client.messages.create(**question)]
+                return [dumped(it) for it in client.messages.create(**question)]
 
         async def stream() -> list[Any]:
             async with anthropic.AsyncAnthropic(**options) as client:
                 events = await client.messages.create(**question)
-                return [it.model_dump(warnings=False) async for it in events]
+                return [dumped(it) async for it in events]
 
         return run(stream())
 
@@ -190,17 +202,19 @@ class Gemini:
         client = genai.Client(api_key="none", http_options=options)
         question = {"model": "gemini-2.0-flash", "contents": "hi"}
 
-        def dumped(chunk: Any) -> Any:
+        def without_http(chunk: Any) -> Any:
             return chunk.model_dump(exclude={"sdk_http_response"})
 
         if not is_async:
             with client:
-                return [dumped(it) for it in client.models.generate_content_stream(**question)]
+                return [
+                    without_http(it) for it in client.models.generate_content_stream(**question)
+                ]
 
         async def stream() -> list[Any]:
             async with client.aio as aio:
                 chunks = await aio.models.generate_content_stream(**question)
-                return [dumped(it) async for it in chunks]
+                return [without_http(it) async for it in chunks]
 
         return run(stream())
 
