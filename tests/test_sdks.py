@@ -16,7 +16,7 @@ from cassette_stream.cassette import Request
 from cassette_stream.exceptions import CassetteMissError, UnguardedConnectionError
 from cassette_stream.script import Emit, Head, Script
 
-PER_SDK = 200 if SOAK else 25
+PER_SDK = 100 if SOAK else 25
 BROKEN = {"error_event", "http_error", "incomplete"}
 
 
