@@ -9,6 +9,12 @@ from support import CORPUS
 pytest_plugins = ["pytester"]
 
 
+@pytest.fixture(autouse=True)
+def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default mode is that of a developer's machine, wherever the suite runs."""
+    monkeypatch.delenv("CI", raising=False)
+
+
 NO_CORPUS = "no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder"
 
 

@@ -34,11 +34,6 @@ HEAD = Head(200, (("content-type", "text/event-stream; charset=utf-8"),))
 BODY = [b"data: a\r", b"\n\r\nda", b"ta: \xc3", b"\xbc\n\n", b"x" * 3000, b"\n"]
 
 
-@pytest.fixture(autouse=True)
-def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
-
-
 def chunk(text: str) -> Emit:
     choice = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
     told = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}

@@ -69,11 +69,6 @@ def provider() -> Provider:
     return Provider()
 
 
-@pytest.fixture(autouse=True)
-def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
-
-
 def ask(
     provider: Any, text: str = "hi", library: Any = httpx, url: str = URL, **headers: str
 ) -> list[bytes]:
