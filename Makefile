@@ -19,12 +19,13 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check sdk-test bench clean
+.PHONY: help demo test soak check sdk-test bench clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
 	@echo 'make test      the test suite with its coverage gate'
 	@echo 'make check     lint, format, types, import contracts'
+	@echo 'make soak      the suite again with larger counts, without the gate'
 	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
 	@echo 'make bench     the benchmarks, beside their peers'
 
@@ -58,6 +59,9 @@ check: $(VENV)/check.stamp
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/lint-imports
+
+soak: $(VENV)/test.stamp
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto
 
 sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-sdks/bin/python -m pytest -m sdk tests

@@ -495,7 +495,9 @@ def test_nothing_is_left_behind() -> None:
     how = {exchange.how for exchange in server.exchanges}
 
     assert how == {How.CANCELLED}
-    assert (threading.active_count(), open_sockets()) == (threads, sockets)
+    # Fewer are fine: those of the runner come and go.
+    assert threading.active_count() <= threads
+    assert open_sockets() <= sockets
 
 
 @pytest.mark.parametrize("asked", range(6))
@@ -513,7 +515,9 @@ def test_stopping_while_clients_connect_leaves_nothing_behind(asked: int) -> Non
             server.stop()
     gc.collect()
 
-    assert (threading.active_count(), open_sockets()) == (threads, sockets)
+    # Fewer are fine: those of the runner come and go.
+    assert threading.active_count() <= threads
+    assert open_sockets() <= sockets
 
 
 def test_a_server_that_gets_no_socket_says_so() -> None:
