@@ -35,6 +35,12 @@ if TYPE_CHECKING:
         Usage,
         stream_chunk_builder,
     )
+    from cassette_stream.client import (
+        CustomStreamWrapper,
+        acompletion,
+        completion,
+        register_provider,
+    )
     from cassette_stream.server import LoopbackServer
     from cassette_stream.session import Session, use_cassette
     from cassette_stream.storage import cassette_name
@@ -44,6 +50,7 @@ __all__ = (
     "ChatCompletionDeltaToolCall",
     "ChatCompletionMessageToolCall",
     "Choices",
+    "CustomStreamWrapper",
     "Delta",
     "Ending",
     "Function",
@@ -62,10 +69,13 @@ __all__ = (
     "ToolCallAccumulator",
     "Usage",
     "__version__",
+    "acompletion",
     "cassette_name",
+    "completion",
     "dialects",
     "exceptions",
     "faults",
+    "register_provider",
     "stream_chunk_builder",
     "use_cassette",
     "wire",
@@ -76,6 +86,7 @@ _HOMES = {
     "ChatCompletionDeltaToolCall": "chunks",
     "ChatCompletionMessageToolCall": "chunks",
     "Choices": "chunks",
+    "CustomStreamWrapper": "client",
     "Delta": "chunks",
     "Ending": "cassette",
     "Function": "chunks",
@@ -93,7 +104,10 @@ _HOMES = {
     "StreamingChoices": "chunks",
     "ToolCallAccumulator": "chunks",
     "Usage": "chunks",
+    "acompletion": "client",
     "cassette_name": "storage",
+    "completion": "client",
+    "register_provider": "client",
     "stream_chunk_builder": "chunks",
     "use_cassette": "session",
 }

@@ -127,6 +127,14 @@ def test_the_law_runs_as_it_stands(tmp_path: Path) -> None:
     assert told == "held\n"
 
 
+def test_one_loop_speaks_to_three_providers(tmp_path: Path) -> None:
+    code = block("from cassette_stream import completion")
+    with LoopbackServer() as server:
+        told = run(tmp_path, code, **server.environment)
+
+    assert told.count("1, 2, 3, 4, 5") == 3
+
+
 def test_every_fault_of_the_table_exists_and_none_is_missing() -> None:
     from cassette_stream import faults
 

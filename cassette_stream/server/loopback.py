@@ -123,10 +123,11 @@ class LoopbackServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that lead the SDKs here, with keys that are no secret."""
+        """Variables that lead the SDKs and `completion` here, with keys that are no secret."""
         return {
             "ANTHROPIC_API_KEY": "loopback",
             "ANTHROPIC_BASE_URL": self.anthropic_url,
+            "GEMINI_API_BASE": f"{self.gemini_url}/v1beta",
             "GEMINI_API_KEY": "loopback",
             "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
             "OPENAI_API_KEY": "loopback",

@@ -22,7 +22,7 @@ class Performance:
     """*play*, as the answer to *request*."""
 
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
-        self.clock = play.clock
+        self.clock = request.extensions["cassette_stream_clock"] = play.clock
         self._script = play.script
         self._read = request.extensions.get("timeout", {}).get("read")
         self._library = library_of(request)

@@ -1,0 +1,1306 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import PROJECT, SOAK
+
+from cassette_stream import LoopbackServer, use_cassette
+from cassette_stream.chunks import (
+    ChatCompletionMessageToolCall,
+    Choices,
+    Function,
+    Message,
+    ModelResponse,
+    stream_chunk_builder,
+)
+from cassette_stream.client import CustomStreamWrapper, acompletion, completion
+from cassette_stream.clock import VirtualClock
+from cassette_stream.exceptions import (
+    APIConnectionError,
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    CassetteMissError,
+    ContextWindowExceededError,
+    EmptyStreamError,
+    InternalServerError,
+    MalformedStreamError,
+    NotFoundError,
+    OverloadedError,
+    RateLimitError,
+    StreamProtocolError,
+    StreamTruncatedError,
+    Timeout,
+    UnsupportedParamsError,
+)
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
+
+MESSAGES = [{"role": "user", "content": "Count from 1 to 10"}]
+COUNTED = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10."
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather for a location",
+        "parameters": {"type": "object", "properties": {"location": {"type": "string"}}},
+    },
+}
+NOW = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}
+FORM = Head(200, (("content-type", "text/event-stream"),))
+JSON = Head(200, (("content-type", "application/json"),))
+PROVIDERS = ("openai", "openai/responses", "anthropic", "gemini")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A provider, asked synchronously or asynchronously."""
+
+    provider: str
+
+    def options(self, server: LoopbackServer) -> dict[str, Any]:
+        paths = {"anthropic": "", "gemini": "/v1beta"}
+        return {
+            "model": f"{self.provider}/model-1",
+            "api_base": server.url + paths.get(self.provider, "/v1"),
+            "api_key": "sk-no-secret",
+            "num_retries": 0,
+        }
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture
+def own() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture(params=PROVIDERS)
+def way(request: pytest.FixtureRequest) -> Way:
+    return Way(request.param)
+
+
+def ask(server: LoopbackServer, way: Way = Way("openai"), **more: Any) -> Any:
+    options = {"messages": MESSAGES, "stream": True} | way.options(server) | more
+    return completion(**options)
+
+
+async def aask(server: LoopbackServer, way: Way = Way("openai"), **more: Any) -> Any:
+    options = {"messages": MESSAGES, "stream": True} | way.options(server) | more
+    return await acompletion(**options)
+
+
+def text_of(chunks: list[Any]) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+
+def event(value: object) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def word(text: str, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+    return event({"id": "c1", "created": 1, "model": "m", "choices": [choice | more]})
+
+
+def end(reason: str = "stop") -> bytes:
+    return event({"id": "c1", "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+
+
+DONE = b"data: [DONE]\n\n"
+WHOLE = [word("Hello"), word(", you"), end(), DONE]
+
+
+def streamed(*pieces: bytes | Step) -> list[Step]:
+    return [FORM, *(Emit(it) if isinstance(it, bytes) else it for it in pieces)]
+
+
+def mocked(handler: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
+    return httpx.Client(transport=httpx.MockTransport(handler))
+
+
+def ask_mock(handler: Callable[[httpx.Request], httpx.Response], **more: Any) -> Any:
+    options = {"stream": True, "api_key": "sk-no-secret"} | more
+    with mocked(handler) as client:
+        answer = completion("openai/m", MESSAGES, http_client=client, **options)
+        return list(answer) if options["stream"] else answer
+
+
+class Cut(httpx.SyncByteStream):
+    """A body in pieces, some of which are exceptions."""
+
+    def __init__(self, *pieces: bytes | Exception) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+def response_of(*pieces: bytes | Exception, **more: Any) -> httpx.Response:
+    headers = {"content-type": "text/event-stream"} | more.pop("headers", {})
+    return httpx.Response(more.pop("status", 200), headers=headers, stream=Cut(*pieces))
+
+
+# Laws.
+
+
+@settings(max_examples=60)
+@given(cuts=st.lists(st.integers(0, sum(map(len, WHOLE))), max_size=12))
+def test_where_the_network_cuts_makes_no_difference(cuts: list[int]) -> None:
+    body = b"".join([word("Grüße, "), word("世界"), end(), DONE])
+    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    pieces = [body[a:b] for a, b in pairwise(places)]
+
+    cut = ask_mock(lambda _: response_of(*pieces))
+
+    assert [chunk.model_dump() for chunk in cut] == [
+        chunk.model_dump() for chunk in ask_mock(lambda _: response_of(body))
+    ]
+
+
+@settings(max_examples=60)
+@given(length=st.integers(0, len(b"".join(WHOLE)) - 1))
+def test_a_stream_cut_anywhere_gives_what_came_and_says_so(length: int) -> None:
+    body = b"".join(WHOLE)[:length]
+    broken = httpx.ReadError("[Errno 104] Connection reset by peer")
+    seen: list[Any] = []
+    complete = length >= len(b"".join(WHOLE[:3])) - 2  # an event needs no blank line at the end
+
+    def read() -> None:
+        with mocked(lambda _: response_of(body, broken)) as client:
+            answer = completion("openai/m", MESSAGES, stream=True, http_client=client, api_key="k")
+            seen.extend(answer)
+
+    if complete:
+        read()
+    else:
+        with pytest.raises(APIConnectionError) as caught:
+            read()
+
+        assert caught.value.__cause__ is broken
+        assert caught.value.mid_stream
+        assert caught.value.chunks_yielded == len(seen)
+        assert caught.value.generated_content == text_of(seen)
+        assert caught.value.is_pre_first_chunk == (not seen)
+    assert "Hello, you".startswith(text_of(seen))
+
+
+BODIES = {
+    "openai": WHOLE,
+    "openai/responses": [
+        b'data: {"type":"response.output_text.delta","output_index":0,"delta":"Hi"}\n\n',
+        b'data: {"type":"response.completed","response":{"status":"completed"}}\n\n',
+    ],
+    "anthropic": [
+        b'data: {"type":"message_start","message":{"id":"m","usage":{"input_tokens":1}}}\n\n',
+        b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text"}}\n\n',
+        event(
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "text_delta", "text": "Hi"},
+            }
+        ),
+        b'data: {"type":"content_block_stop","index":0}\n\n',
+        b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n',
+    ],
+    "gemini": [
+        b'data: {"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}]}\n\n'
+    ],
+}
+
+
+@settings(max_examples=4000 if SOAK else 150, deadline=None)
+@given(data=st.data(), stream=st.booleans())
+def test_whatever_bytes_come_only_errors_of_ours_leave(data: st.DataObject, stream: bool) -> None:
+    provider = data.draw(st.sampled_from(PROVIDERS))
+    body = bytearray(b"".join(BODIES[provider]))
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(body)))
+        length = data.draw(st.integers(0, 12))
+        body[start : start + length] = data.draw(st.binary(max_size=6))
+    kind = data.draw(st.sampled_from(["text/event-stream", "application/json", ""]))
+    handler = lambda _: response_of(bytes(body), headers={"content-type": kind})  # noqa: E731
+    seen: list[Any] = []
+
+    try:
+        with mocked(handler) as client:
+            answer = completion(
+                f"{provider}/m", MESSAGES, stream=stream, http_client=client, api_key="k"
+            )
+            assert isinstance(answer, CustomStreamWrapper if stream else ModelResponse)
+            if stream:
+                for chunk in answer:
+                    seen.append(chunk)
+    except APIError as error:
+        caught = error
+    else:
+        return
+    assert (caught.llm_provider, caught.model) == (provider.partition("/")[0], "m")
+    assert caught.chunks_yielded == len(seen)
+    assert caught.generated_content == text_of(seen) or not caught.mid_stream
+
+
+def test_a_chunk_has_every_field_that_the_streaming_page_names(
+    server: LoopbackServer, way: Way
+) -> None:
+    for chunk in ask(server, way):
+        assert isinstance(chunk.id, str)
+        assert isinstance(chunk.created, int)
+        assert chunk.model == "model-1"
+        assert chunk.system_fingerprint is None or isinstance(chunk.system_fingerprint, str)
+        assert len(chunk.choices) == 1
+        assert isinstance(chunk.choices[0].index, int)
+        assert chunk.choices[0].finish_reason in {None, "stop"}
+        assert chunk.choices[0].delta.content is None or isinstance(
+            chunk.choices[0].delta.content, str
+        )
+        assert chunk.choices[0].delta.tool_calls is None
+
+
+# The streaming page, synchronous and asynchronous.
+
+
+def test_the_basic_loop_gives_the_text(server: LoopbackServer, way: Way) -> None:
+    response = ask(server, way)
+    chunks = list(response)
+
+    assert isinstance(response, CustomStreamWrapper)
+    assert text_of(chunks) == COUNTED == response.text
+    assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "stop"
+    assert response.complete
+    assert response.finish_reasons == {0: "stop"}
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_loop_gives_the_same(server: LoopbackServer, way: Way) -> None:
+    chunks = [chunk async for chunk in await aask(server, way)]
+
+    told = ("id", "choices", "model", "usage")
+    assert [{name: chunk[name] for name in told} for chunk in chunks] == [
+        {name: chunk[name] for name in told} for chunk in ask(server, way)
+    ]
+
+
+def test_usage_comes_last_and_only_on_request(server: LoopbackServer, way: Way) -> None:
+    asked = list(ask(server, way, stream_options={"include_usage": True}))
+    unasked = list(ask(server, way))
+
+    assert [bool(chunk.usage) for chunk in asked] == [False] * (len(asked) - 1) + [True]
+    assert asked[-1].usage.total_tokens == 15
+    assert asked[-1].choices[0].delta.content is None
+    assert not any(chunk.usage for chunk in unasked)
+
+
+def test_a_whole_answer_equals_the_streamed_one(server: LoopbackServer, way: Way) -> None:
+    whole = ask(server, way, stream=False)
+    streamed_ = stream_chunk_builder(ask(server, way, stream_options={"include_usage": True}))
+
+    assert isinstance(whole, ModelResponse)
+    assert whole.choices == streamed_.choices
+    assert whole.usage.total_tokens == streamed_.usage.total_tokens == 15
+
+
+@pytest.mark.anyio
+async def test_a_whole_answer_is_the_same_in_asynchronous_code(
+    server: LoopbackServer, way: Way
+) -> None:
+    whole = await aask(server, way, stream=False)
+
+    assert whole.choices == ask(server, way, stream=False).choices
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "tool_calls"])
+def test_every_finish_reason_is_told_once(own: LoopbackServer, way: Way, reason: str) -> None:
+    call = ChatCompletionMessageToolCall(id="c", function=Function(name="f", arguments="{}"))
+    message = Message(
+        content="well", tool_calls=[call] if reason == "tool_calls" else None, refusal=None
+    )
+    choice = Choices(index=0, message=message, finish_reason=reason)
+    own.answer(ModelResponse(id="i", created=1, model="m", choices=[choice]))
+
+    told = [chunk.choices[0].finish_reason for chunk in ask(own, way)]
+
+    assert [it for it in told if it] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "arguments"),
+    [(WEATHER, "get_weather", {"location": "Paris"}), (NOW, "get_time", {})],
+    ids=["arguments", "no-arguments"],
+)
+def test_a_function_call_can_be_put_together_as_the_page_does(
+    server: LoopbackServer, way: Way, tool: Any, name: str, arguments: Any
+) -> None:
+    prompt = [{"role": "user", "content": "What is the weather in Paris?"}]
+    function_name, function_args, found = "", "", None
+
+    for chunk in ask(server, way, messages=prompt, tools=[tool]):
+        delta = chunk.choices[0].delta
+        for tool_call in delta.tool_calls or ():
+            function_name += tool_call.function.name or ""
+            function_args += tool_call.function.arguments or ""
+        if chunk.choices[0].finish_reason == "tool_calls":
+            found = function_name, json.loads(function_args)
+
+    assert found == (name, arguments)
+
+
+# Cancelling: the server sees it.
+
+
+def left(server: LoopbackServer) -> bool:
+    return server.wait_for_disconnect(2.0).request.method == "POST"
+
+
+@pytest.fixture
+def slow() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        running.respond(streamed(word("one"), word("two"), Wait(60), end()))
+        yield running
+
+
+def test_a_break_closes_while_the_stream_is_still_held(slow: LoopbackServer) -> None:
+    response = ask(slow)
+    for _ in response:
+        break
+
+    assert left(slow)
+    assert list(response) == []
+    assert not response.complete
+
+
+def test_an_exception_in_the_loop_closes(slow: LoopbackServer) -> None:
+    response = ask(slow)
+    with pytest.raises(ZeroDivisionError):
+        for _ in response:
+            _ = 1 / 0
+
+    assert left(slow)
+    assert response.text == "one"
+
+
+def test_next_reads_on_where_the_loop_begins(slow: LoopbackServer) -> None:
+    response = ask(slow)
+    first = next(response)
+    second = next(iter(response))
+
+    assert [first.choices[0].delta.content, second.choices[0].delta.content] == ["one", "two"]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["untouched", "begun"])
+def test_closing_is_seen_and_may_be_repeated(slow: LoopbackServer, begun: bool) -> None:
+    response = ask(slow)
+    if begun:
+        next(response)
+    response.close()
+    response.close()
+
+    assert left(slow)
+    assert list(response) == []
+    with pytest.raises(StopIteration):
+        next(response)
+
+
+def test_a_with_block_closes(slow: LoopbackServer) -> None:
+    with ask(slow) as response:
+        next(response)
+
+    assert left(slow)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["untouched", "begun"])
+def test_a_stream_that_nobody_holds_is_closed(slow: LoopbackServer, begun: bool) -> None:
+    response = ask(slow)
+    if begun:
+        next(response)
+    del response
+
+    assert left(slow)
+
+
+def test_closing_inside_the_loop_ends_it(server: LoopbackServer) -> None:
+    seen = []
+    response = ask(server)
+    for chunk in response:
+        seen.append(chunk)
+        response.close()
+
+    assert len(seen) == 1
+
+
+@pytest.mark.anyio
+async def test_async_with_closes(slow: LoopbackServer) -> None:
+    async with await aask(slow) as response:
+        await anext(response)
+
+    assert left(slow)
+    assert [chunk async for chunk in response] == []
+    with pytest.raises(StopAsyncIteration):
+        await anext(response)
+
+
+@pytest.mark.anyio
+async def test_a_break_inside_async_with_closes_at_the_end_of_the_block(
+    slow: LoopbackServer,
+) -> None:
+    async with await aask(slow) as response:
+        async for _ in response:
+            break
+        second = await anext(response)
+
+    assert second.choices[0].delta.content == "two"
+    assert left(slow)
+    assert [chunk async for chunk in response] == []
+
+
+@pytest.mark.anyio
+async def test_aclose_closes_inside_the_loop(slow: LoopbackServer) -> None:
+    response = await aask(slow)
+    async for _ in response:
+        await response.aclose()
+        await response.aclose()
+
+    assert left(slow)
+
+
+def test_an_asynchronous_break_closes_while_the_stream_is_still_held(
+    slow: LoopbackServer,
+) -> None:
+    async def main() -> bool:
+        response = await aask(slow)
+        async for _ in response:
+            break
+        return await asyncio.to_thread(left, slow)
+
+    assert asyncio.run(main())
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["untouched", "begun"])
+def test_an_asynchronous_stream_that_nobody_holds_is_closed(
+    slow: LoopbackServer, begun: bool
+) -> None:
+    async def main() -> bool:
+        response = await aask(slow)
+        if begun:
+            await anext(response)
+        del response
+        return await asyncio.to_thread(left, slow)
+
+    assert asyncio.run(main())
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_task_closes(slow: LoopbackServer) -> None:
+    import anyio
+
+    begun = anyio.Event()
+
+    async def read() -> None:
+        async for _ in await aask(slow):
+            begun.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await begun.wait()
+        tasks.cancel_scope.cancel()
+
+    assert left(slow)
+
+
+def test_another_thread_may_close(slow: LoopbackServer) -> None:
+    response = ask(slow)
+    next(response)
+    next(response)
+    with ThreadPoolExecutor(1) as thread:
+        rest = thread.submit(list, response)
+        while not response._known().gi_running:
+            pass
+        response.close()
+
+        assert rest.result(5) == []
+    assert left(slow)
+    assert not response.complete
+
+
+@pytest.mark.anyio
+async def test_another_task_may_close(slow: LoopbackServer) -> None:
+    import anyio
+
+    rest: list[Any] = []
+    response = await aask(slow)
+    await anext(response)
+    await anext(response)
+
+    async def read() -> None:
+        rest.extend([chunk async for chunk in response])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        await response.aclose()
+
+    assert rest == []
+    assert left(slow)
+
+
+def test_each_kind_of_stream_says_how_it_is_to_be_used(server: LoopbackServer) -> None:
+    with ask(server) as response, pytest.raises(TypeError, match="use acompletion"):
+        response.__aiter__()
+
+    async def main() -> None:
+        async with await aask(server) as response:
+            with pytest.raises(TypeError, match="use async for"):
+                iter(response)
+            with pytest.raises(TypeError, match="use async for"):
+                response.close()
+
+    asyncio.run(main())
+
+
+def test_a_stream_tells_what_it_is(own: LoopbackServer) -> None:
+    usage = event({"choices": [], "usage": {"total_tokens": 3}})
+    head = Head(200, (("content-type", "text/event-stream"), ("x-request-id", "r-1")))
+    own.respond([head, *map(Emit, [word("a"), end("eos"), usage, DONE])])
+    response = ask(own)
+    before = response.response, response.usage, response.complete, response.terminal_seen
+    chunks = list(response)
+
+    assert before == (None, None, False, False)
+    assert (response.status_code, response.request_id) == (200, "r-1")
+    assert (response.model, response.custom_llm_provider) == ("model-1", "openai")
+    assert response.response_headers["x-request-id"] == "r-1"
+    assert response.finish_reasons == {0: chunks[-1].choices[0].finish_reason}
+    assert response.raw_finish_reasons == {0: "eos"}
+    assert response.usage.total_tokens == response.response.usage.total_tokens == 3
+    assert (response.complete, response.terminal_seen, response.warnings) == (True, True, [])
+    assert response._hidden_params["custom_llm_provider"] == "openai"
+    assert response._hidden_params["api_base"] == own.openai_url
+    assert response._hidden_params["additional_headers"]["llm_provider-x-request-id"] == "r-1"
+
+
+# The failure matrix.
+
+FINISHED = [word("Hello"), end()]
+RESET = Fail(FailureKind.RESET)
+FIN = Fail(FailureKind.FIN)
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        pytest.param(streamed(word("a")), StreamTruncatedError, id="clean end, no finish"),
+        pytest.param(streamed(word("a"), DONE), StreamTruncatedError, id="done, no finish"),
+        pytest.param(streamed(word("a"), FIN), StreamTruncatedError, id="cut in a chunked body"),
+        pytest.param(
+            [
+                Head(200, (("content-type", "text/event-stream"), ("content-length", "9999"))),
+                Emit(word("a")),
+            ],
+            StreamTruncatedError,
+            id="content-length too large",
+        ),
+        pytest.param(streamed(word("a"), RESET), APIConnectionError, id="reset"),
+        pytest.param(streamed(word("a")[:20]), StreamTruncatedError, id="half an event"),
+        pytest.param(streamed(word("a"), b"data: {nope\n\n"), MalformedStreamError, id="bad JSON"),
+        pytest.param(
+            streamed(word("a"), event({"error": {"message": "m", "type": "server_error"}})),
+            InternalServerError,
+            id="error event",
+        ),
+        pytest.param(
+            streamed(event({"error": {"message": "m", "code": "rate_limit_exceeded"}})),
+            RateLimitError,
+            id="error first",
+        ),
+        pytest.param(
+            streamed(word("a"), event({"object": "error", "message": "m", "code": 400})),
+            BadRequestError,
+            id="object error",
+        ),
+        pytest.param(streamed(), EmptyStreamError, id="empty body"),
+        pytest.param(streamed(DONE), EmptyStreamError, id="only done"),
+        pytest.param(
+            [JSON, Emit(b'{\n "error": {"message": "m", "code": "rate_limit_exceeded"}}')],
+            RateLimitError,
+            id="JSON error",
+        ),
+        pytest.param(
+            streamed(b'{"error": {"message": "m", "code": "rate_limit_exceeded"}}'),
+            RateLimitError,
+            id="JSON error that is called a stream",
+        ),
+        pytest.param(
+            [Head(200, (("content-type", "text/html"),)), Emit(b"<html>")],
+            MalformedStreamError,
+            id="HTML",
+        ),
+        pytest.param(streamed(b"<html>"), MalformedStreamError, id="HTML that is called a stream"),
+        pytest.param(streamed(b"<html>", FIN), StreamTruncatedError, id="half of no stream"),
+        pytest.param(streamed(b'data: "\xff"\n\n'), MalformedStreamError, id="invalid UTF-8"),
+        pytest.param(streamed(word(12)), MalformedStreamError, id="wrong type"),  # type: ignore[arg-type]
+        pytest.param(streamed(*FINISHED, word("more")), StreamProtocolError, id="late content"),
+        pytest.param(
+            [
+                Head(200, (("content-type", "text/event-stream"), ("content-encoding", "gzip"))),
+                Emit(b"no gzip"),
+            ],
+            MalformedStreamError,
+            id="broken coding",
+        ),
+    ],
+)
+def test_what_breaks_a_stream_is_told(
+    own: LoopbackServer, steps: list[Step], kind: type[APIError]
+) -> None:
+    own.respond(steps)
+
+    with pytest.raises(APIError) as caught:
+        list(ask(own))
+
+    error = caught.value
+    assert type(error) is kind
+    assert (error.llm_provider, error.model) == ("openai", "model-1")
+    assert error.response_headers["content-type"]
+    assert error.is_pre_first_chunk == (error.chunks_yielded == 0)
+    assert (error.num_retries, error.max_retries) == (0, 0)
+
+    async def main() -> None:
+        async for _ in await aask(own):
+            pass
+
+    with pytest.raises(APIError) as again:
+        asyncio.run(main())
+
+    assert type(again.value) is kind
+    assert again.value.chunks_yielded == error.chunks_yielded
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        pytest.param(streamed(*FINISHED), "Hello", id="finish, no done"),
+        pytest.param(streamed(*FINISHED, FIN), "Hello", id="cut after the finish"),
+        pytest.param(streamed(*FINISHED, RESET), "Hello", id="reset after the finish"),
+        pytest.param(streamed(word("a"), end()[:-2]), "a", id="no blank line at the end"),
+        pytest.param(streamed(word("a"), end()[:-2], FIN), "a", id="no blank line, and cut"),
+        pytest.param(streamed(b"\xef\xbb\xbf", word("a"), end()), "a", id="BOM"),
+        pytest.param(
+            streamed(word("a").replace(b', "created"', b'\ndata: , "created"'), end()),
+            "a",
+            id="two data lines",
+        ),
+        pytest.param(streamed(b": hello\n\n", word("a"), end()), "a", id="comment"),
+        pytest.param(streamed(event({"x": 1}), word("a"), end()), "a", id="no choices"),
+        pytest.param(streamed(*FINISHED, end(), DONE), "Hello", id="two finishes"),
+        pytest.param(streamed(*FINISHED, DONE, word("b")), "Hello", id="events after done"),
+        pytest.param(
+            [Head(200, (("content-type", "text/plain"),)), *map(Emit, WHOLE)],
+            "Hello, you",
+            id="wrong type",
+        ),
+        pytest.param([JSON, *map(Emit, WHOLE)], "Hello, you", id="a stream that is called JSON"),
+        pytest.param(
+            [
+                JSON,
+                Emit(b'{"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}'),
+            ],
+            "whole",
+            id="JSON completion",
+        ),
+        pytest.param(
+            streamed(b'{"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}'),
+            "whole",
+            id="JSON completion that is called a stream",
+        ),
+    ],
+)
+def test_what_a_stream_can_do_without_is_no_error(
+    own: LoopbackServer, steps: list[Step], text: str
+) -> None:
+    own.respond(steps)
+    response = ask(own)
+    chunks = list(response)
+
+    assert text_of(chunks) == text
+    assert [it.choices[0].finish_reason for it in chunks if it.choices[0].finish_reason] == ["stop"]
+    assert response.complete
+
+    async def main() -> list[Any]:
+        return [chunk async for chunk in await aask(own)]
+
+    assert [it.model_dump() for it in asyncio.run(main())] == [it.model_dump() for it in chunks]
+
+
+def test_without_strict_what_cannot_be_read_is_left_out_and_noted(own: LoopbackServer) -> None:
+    own.respond(streamed(word("a"), b"data: {nope\n\n", word("b"), end(), word("late")))
+    response = ask(own, strict=False)
+
+    assert text_of(list(response)) == "ablate"
+    assert len(response.warnings) == 2
+
+
+def test_late_content_is_delivered_before_it_is_an_error(own: LoopbackServer) -> None:
+    own.respond(streamed(*FINISHED, word("more"), word("and more")))
+    seen = []
+    with pytest.raises(StreamProtocolError) as caught:
+        for chunk in ask(own):
+            seen.append(chunk)
+
+    assert text_of(seen) == "Hellomore"
+    assert caught.value.partial.choices[0].message.content == "Hellomore"
+
+
+def test_an_error_holds_the_answer_so_far(own: LoopbackServer) -> None:
+    own.respond(
+        [
+            Head(200, (("content-type", "text/event-stream"), ("x-request-id", "r-1"))),
+            Emit(word("Hello")),
+            Fail(FailureKind.FIN),
+        ]
+    )
+    seen = []
+    with pytest.raises(StreamTruncatedError) as caught:
+        for chunk in ask(own):
+            seen.append(chunk)
+
+    error = caught.value
+    assert error.request_id == "r-1"
+    assert error.chunks_yielded == len(seen) == 1
+    assert error.generated_content == "Hello"
+    assert error.partial.choices[0].message.content == "Hello"
+    assert error.partial.choices[0].finish_reason is None
+    assert isinstance(error.__cause__, httpx.RemoteProtocolError)
+
+
+def test_a_server_that_holds_the_connection_after_the_end_is_not_waited_for(
+    own: LoopbackServer,
+) -> None:
+    own.respond(streamed(*WHOLE, Wait(60)))
+
+    assert text_of(list(ask(own))) == "Hello, you"
+    assert left(own)
+
+    async def main() -> list[Any]:
+        return [chunk async for chunk in await aask(own)]
+
+    assert text_of(asyncio.run(main())) == "Hello, you"
+
+
+# Timeouts.
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        pytest.param([Wait(60), FORM], "headers", id="headers"),
+        pytest.param(streamed(Wait(60)), "first_chunk", id="first chunk"),
+        pytest.param(streamed(word("a"), Wait(60)), "idle", id="idle"),
+        pytest.param(
+            streamed(word("a"), *[Wait(0.03), b": ping\n\n"] * 40, end()), "idle", id="comments"
+        ),
+    ],
+)
+def test_silence_is_a_timeout(own: LoopbackServer, steps: list[Step], phase: str) -> None:
+    own.respond(steps)
+    with pytest.raises(Timeout) as caught:
+        list(ask(own, timeout=0.1))
+
+    assert caught.value.phase == phase
+
+    async def main() -> None:
+        async for _ in await aask(own, timeout=0.1):
+            pass
+
+    with pytest.raises(Timeout) as again:
+        asyncio.run(main())
+
+    assert again.value.phase == phase
+
+
+def played(*pieces: tuple[float, bytes], start: VirtualClock | None = None) -> Any:
+    """A handler whose body comes on a virtual clock, each piece some seconds after the last."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        clock = start or VirtualClock()
+        request.extensions["cassette_stream_clock"] = clock
+
+        def body() -> Iterator[bytes]:
+            for seconds, piece in pieces:
+                clock.sleep_until(clock.now() + seconds)
+                yield piece
+
+        class Body(httpx.SyncByteStream):
+            def __iter__(self) -> Iterator[bytes]:
+                return body()
+
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Body())
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("pieces", "limits", "phase"),
+    [
+        ([(9, b": 1\n\n"), (9, word("a"))], {"timeout": 10}, "first_chunk"),
+        ([(1, word("a")), (9, b": 1\n\n"), (9, word("b"))], {"timeout": 10}, "idle"),
+        ([(5, word("a"))], {"first_chunk_timeout": 4}, "first_chunk"),
+        ([(9, word("a"))] * 5, {"timeout": 10, "total_timeout": 30}, "total"),
+    ],
+    ids=["first", "idle", "first-chunk-timeout", "total"],
+)
+def test_a_comment_does_not_put_off_a_timeout(pieces: Any, limits: Any, phase: str) -> None:
+    with pytest.raises(Timeout) as caught:
+        ask_mock(played(*pieces), **limits)
+
+    assert caught.value.phase == phase
+
+
+def test_time_that_the_caller_takes_is_no_silence() -> None:
+    clock = VirtualClock()
+    texts = []
+    handler = played((9, word("a")), (9, word("b")), (9, end()), start=clock)
+    with mocked(handler) as client:
+        response: Any = completion(
+            "openai/m", MESSAGES, stream=True, http_client=client, api_key="k", timeout=10
+        )
+        clock.sleep_until(1000)
+        for chunk in response:
+            texts.append(chunk.choices[0].delta.content)
+            clock.sleep_until(clock.now() + 1000)
+
+    assert texts == ["a", "b", None]
+
+
+def test_a_head_that_outlasts_the_total_timeout_says_so(own: LoopbackServer) -> None:
+    own.respond([Wait(60), FORM])
+    with pytest.raises(Timeout) as caught:
+        ask(own, total_timeout=0.05)
+
+    assert caught.value.phase == "total"
+
+
+def test_no_limit_is_no_limit() -> None:
+    handler = played((1e6, word("a")), (1e6, end()))
+
+    assert text_of(ask_mock(handler, timeout=None)) == "a"
+
+
+# Statuses and retries.
+
+
+def answers(
+    *responses: httpx.Response | Exception,
+) -> tuple[Any, list[httpx.Request], VirtualClock]:
+    """A handler that gives *responses* in turn, the last one for ever, on a virtual clock."""
+    clock = VirtualClock()
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        request.extensions["cassette_stream_clock"] = clock
+        seen.append(request)
+        found = responses[min(len(seen), len(responses)) - 1]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return handle, seen, clock
+
+
+def refusal(status: int, **headers: str) -> httpx.Response:
+    body = {"error": {"message": "no", "type": "t", "code": "c"}}
+    return httpx.Response(status, json=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "attempts"),
+    [
+        (307, APIError, 1),
+        (400, BadRequestError, 1),
+        (401, AuthenticationError, 1),
+        (404, NotFoundError, 1),
+        (408, Timeout, 3),
+        (409, APIError, 3),
+        (429, RateLimitError, 3),
+        (500, InternalServerError, 3),
+        (529, OverloadedError, 3),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_status_is_raised_by_the_call_after_its_retries(
+    status: int, kind: type[APIError], attempts: int, stream: bool
+) -> None:
+    handler, seen, clock = answers(refusal(status, **{"X-Request-Id": "r"}))
+    with pytest.raises(kind, match="no") as caught:
+        ask_mock(handler, stream=stream)
+
+    error = caught.value
+    assert len(seen) == attempts
+    assert error.status_code == status
+    assert (error.num_retries, error.max_retries) == (attempts - 1, 2)
+    assert (error.request_id, error.llm_provider, error.model) == ("r", "openai", "m")
+    assert not error.mid_stream
+    assert (clock.now() == 0) if attempts == 1 else (1.125 <= clock.now() <= 1.5)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpx.ConnectError("[Errno 111] Connection refused"), APIConnectionError),
+        (httpx.ConnectTimeout("timed out"), Timeout),
+        (httpx.PoolTimeout(""), Timeout),
+        (httpx.ReadTimeout("timed out"), Timeout),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            APIConnectionError,
+        ),
+        (httpx2.ConnectError("[Errno 111] Connection refused"), APIConnectionError),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, Exception) else "",
+)
+def test_a_connection_that_fails_is_tried_again(failure: Exception, kind: type[APIError]) -> None:
+    handler, seen, _ = answers(failure)
+    with pytest.raises(APIConnectionError) as caught:
+        ask_mock(handler, num_retries=1)
+
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is failure
+    assert len(seen) == 2
+    assert caught.value.num_retries == 1
+
+
+def test_a_retry_that_succeeds_is_no_error() -> None:
+    handler, seen, clock = answers(refusal(500), httpx.ConnectError("x"), response_of(*WHOLE))
+
+    assert text_of(ask_mock(handler)) == "Hello, you"
+    assert len(seen) == 3
+    assert 1.125 <= clock.now() <= 1.5
+    assert {request.content for request in seen} == {seen[0].content}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "attempts", "waited"),
+    [
+        (429, {"retry-after": "7"}, 3, 14.0),
+        (503, {"retry-after-ms": "1500"}, 3, 3.0),
+        (429, {"retry-after": "121"}, 1, 0.0),
+        (429, {"x-should-retry": "false"}, 1, 0.0),
+        (400, {"x-should-retry": "true", "retry-after": "1"}, 3, 2.0),
+    ],
+    ids=["seconds", "milliseconds", "too-long", "refused", "wanted"],
+)
+def test_the_provider_says_when_to_come_again(
+    status: int, headers: dict[str, str], attempts: int, waited: float
+) -> None:
+    handler, seen, clock = answers(refusal(status, **headers))
+    with pytest.raises(APIError):
+        ask_mock(handler)
+
+    assert len(seen) == attempts
+    assert clock.now() == waited
+
+
+def test_no_wait_outlasts_the_total_timeout() -> None:
+    handler, seen, clock = answers(refusal(429, **{"retry-after": "60"}))
+    with pytest.raises(RateLimitError):
+        ask_mock(handler, total_timeout=30)
+
+    assert (len(seen), clock.now()) == (1, 0)
+
+
+def test_a_stream_that_has_begun_is_never_asked_for_again() -> None:
+    handler, seen, _ = answers(response_of(word("a"), httpx.ReadError("gone")))
+    with pytest.raises(APIConnectionError):
+        ask_mock(handler, num_retries=5)
+
+    assert len(seen) == 1
+
+
+@pytest.mark.anyio
+async def test_asynchronous_code_retries_as_well(own: LoopbackServer) -> None:
+    own.respond([Head(429, (("retry-after-ms", "0"),)), Emit(b"{}")])
+    with pytest.raises(RateLimitError) as caught:
+        await aask(own, max_retries=2, num_retries=None)
+
+    assert len(own.wait_for_exchanges(3)) == 3
+    assert caught.value.num_retries == 2
+
+
+def test_a_refused_connection_is_one_of_ours() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    options: dict[str, Any] = {"api_key": "k", "api_base": base, "num_retries": 0}
+    with pytest.raises(APIConnectionError, match="refused"):
+        completion("openai/m", MESSAGES, **options)
+    with pytest.raises(APIConnectionError):
+        asyncio.run(acompletion("openai/m", MESSAGES, **options))
+
+
+def test_errors_that_are_told_in_words_have_their_class(own: LoopbackServer) -> None:
+    body = {"error": {"message": "too long", "code": "context_length_exceeded"}}
+    own.respond([Head(400), Emit(json.dumps(body).encode())])
+
+    with pytest.raises(ContextWindowExceededError, match="too long"):
+        ask(own)
+
+
+# Arguments.
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "text"),
+    [
+        ({"timeout": 0}, ValueError, "above 0 seconds"),
+        ({"timeout": "10"}, TypeError, "number of seconds"),
+        ({"total_timeout": -1}, ValueError, "total_timeout"),
+        ({"num_retries": -1}, ValueError, "0 or more"),
+        ({"num_retries": 1.5}, TypeError, "whole number"),
+        ({"num_retries": 1, "max_retries": 2}, ValueError, "two names"),
+        ({"base_url": "http://other"}, ValueError, "two names"),
+        ({"model": None}, TypeError, "model must be a text"),
+        ({"messages": "Hello"}, TypeError, "messages must be a list"),
+        ({"messages": ["Hello"]}, TypeError, r"messages\[0\]"),
+        ({"extra_headers": {"x": 1}}, TypeError, "extra_headers"),
+        ({"extra_headers": {"x": "é"}}, ValueError, "ASCII"),
+        ({"temperature": float("nan")}, ValueError, "nan|JSON"),
+        ({"tools": [object()]}, TypeError, "object|JSON"),
+        ({"http_client": object()}, TypeError, "must be a Client"),
+        ({"api_base": "http://xn--/v1"}, ValueError, "no address"),
+        ({"http_client": httpx.AsyncClient()}, TypeError, "must be a Client"),
+    ],
+    ids=lambda it: "-".join(it) if isinstance(it, dict) else "",
+)
+def test_a_wrong_argument_is_an_error_before_anything_is_sent(
+    options: dict[str, Any], kind: type[Exception], text: str
+) -> None:
+    with LoopbackServer() as server:
+        with pytest.raises(kind, match=text):
+            ask(server, **options)
+
+        assert server.exchanges == ()
+
+
+def test_an_asynchronous_call_needs_an_asynchronous_client() -> None:
+    with httpx.Client() as client, pytest.raises(TypeError, match="AsyncClient"):
+        asyncio.run(acompletion("openai/m", MESSAGES, api_key="k", http_client=client))
+
+
+def test_an_unsupported_parameter_says_whose_it_is(server: LoopbackServer) -> None:
+    with pytest.raises(UnsupportedParamsError, match="anthropic") as caught:
+        ask(server, Way("anthropic"), logit_bias={})
+
+    assert (caught.value.llm_provider, caught.value.model) == ("anthropic", "model-1")
+    assert text_of(list(ask(server, Way("anthropic"), logit_bias={}, drop_params=True))) == COUNTED
+
+
+def test_headers_bodies_and_parameters_arrive(own: LoopbackServer) -> None:
+    list(
+        ask(
+            own,
+            temperature=0.5,
+            seed=None,
+            extra_headers={"Authorization": "Bearer other", "X-Mine": "yes"},
+            extra_body={"top_k": 3},
+        )
+    )
+    (exchange,) = own.wait_for_exchanges(1)
+    sent = json.loads(exchange.request.body)
+    headers = exchange.request.headers
+
+    assert sent["temperature"] == 0.5
+    assert sent["top_k"] == 3
+    assert "seed" not in sent
+    assert headers["authorization"] == ("Bearer other",)
+    assert headers["x-mine"] == ("yes",)
+
+
+def test_a_key_is_never_shown(own: LoopbackServer) -> None:
+    own.respond([Head(401), Emit(b'{"error": {"message": "bad key"}}')])
+    with pytest.raises(AuthenticationError) as caught:
+        ask(own, api_key="sk-very-secret")
+
+    response = ask_mock(lambda _: response_of(*WHOLE), api_key="sk-very-secret")
+    for shown in (caught.value, vars(caught.value), response):
+        assert "sk-very-secret" not in f"{shown!r}{shown}"
+
+
+# Connections.
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The addresses to which sockets were connected."""
+    seen: list[Any] = []
+    connect = socket.socket.connect
+
+    def noted(self: socket.socket, address: Any) -> None:
+        seen.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return seen
+
+
+def test_a_second_call_finds_the_connection_open(own: LoopbackServer, counted: list[Any]) -> None:
+    for _ in range(3):
+        list(ask(own))
+    ask(own, stream=False)
+
+    assert len(own.wait_for_exchanges(4)) == 4
+    assert len(counted) == 1
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_two_event_loops_do_not_share_connections(own: LoopbackServer, backend: str) -> None:
+    import anyio
+
+    async def main() -> str:
+        await aask(own, stream=False)
+        return text_of([chunk async for chunk in await aask(own)])
+
+    assert [anyio.run(main, backend=backend) for _ in range(2)] == [COUNTED, COUNTED]
+    gc.collect()
+
+
+def test_threads_share_a_client(own: LoopbackServer) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        texts = list(threads.map(lambda _: text_of(list(ask(own))), range(32)))
+
+    assert texts == [COUNTED] * 32
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_has_connections_of_its_own(own: LoopbackServer) -> None:
+    program = """
+import os, sys
+from cassette_stream.client import completion
+def ask():
+    return "".join(c.choices[0].delta.content or "" for c in completion(
+        "openai/m", [{"role": "user", "content": "Count from 1 to 10"}],
+        stream=True, api_base=sys.argv[1], api_key="k"))
+ask()
+child = os.fork()
+text = ask()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    text = ask()
+print(text)
+"""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, own.openai_url]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, cwd=PROJECT, check=False
+    )
+
+    assert done.stderr == ""
+    assert done.stdout.split("\n") == [COUNTED, COUNTED, ""]
+
+
+def test_importing_the_client_does_not_import_an_http_library() -> None:
+    program = "import sys, cassette_stream.client; print(sorted({'httpx', 'httpx2', 'anyio'} & set(sys.modules)))"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, cwd=PROJECT, check=False
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_client_of_the_callers_own_is_used_and_stays_open(
+    own: LoopbackServer, library: Any
+) -> None:
+    with library.Client(headers={"x-mine": "yes"}) as client:
+        assert text_of(list(ask(own, http_client=client))) == COUNTED
+        assert not client.is_closed
+
+    async def main() -> str:
+        async with library.AsyncClient() as client:
+            return text_of([chunk async for chunk in await aask(own, http_client=client)])
+
+    assert asyncio.run(main()) == COUNTED
+    assert own.exchanges[0].request.headers["x-mine"] == ("yes",)
+
+
+# Cassettes.
+
+
+def dumps(chunks: list[Any]) -> list[Mapping[str, Any]]:
+    return [chunk.model_dump() for chunk in chunks]
+
+
+def test_two_replays_are_equal(own: LoopbackServer, way: Way, tmp_path: Any) -> None:
+    path = tmp_path / "c.yaml"
+    with use_cassette(path, mode="once"):
+        live = list(ask(own, way))
+    replays = []
+    for _ in range(2):
+        with use_cassette(path, mode="none"):
+            replays.append(dumps(list(ask(own, way))))
+
+    async def main() -> list[Any]:
+        with use_cassette(path, mode="none"):
+            return dumps([chunk async for chunk in await aask(own, way)])
+
+    assert replays[0] == replays[1] == asyncio.run(main())
+    assert text_of(live) == COUNTED
+    assert len(own.exchanges) == 1
+
+
+def test_a_cassette_that_has_no_answer_is_no_trouble_of_the_network(tmp_path: Any) -> None:
+    (tmp_path / "c.yaml").write_text("cassette: 1\nrecorded_with: cassette-stream 0.1.0\n")
+    with pytest.raises(CassetteMissError), use_cassette(tmp_path / "c.yaml", mode="none"):
+        completion("openai/m", MESSAGES, api_key="k", stream=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("body.fin@event=3", StreamTruncatedError),
+        ("json.cut@event=3", MalformedStreamError),
+        ("body.stall@event=3", Timeout),
+    ],
+)
+def test_a_fault_in_a_replay_is_told_as_on_the_wire(
+    own: LoopbackServer, tmp_path: Any, fault: str, kind: type[APIError]
+) -> None:
+    with use_cassette(tmp_path / "c.yaml", mode="once"):
+        list(ask(own))
+    with pytest.raises(APIError) as caught, use_cassette(tmp_path / "c.yaml", faults=fault):
+        list(ask(own))
+
+    assert type(caught.value) is kind
+    assert caught.value.mid_stream
+
+
+def test_what_stands_in_the_query_of_an_address_is_never_told() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{unused.getsockname()[1]}/v1?key=gateway-secret"
+    with pytest.raises(APIConnectionError) as caught:
+        completion("openai/m", MESSAGES, api_key="k", api_base=base, num_retries=0)
+
+    assert "gateway-secret" not in f"{caught.value} {caught.value!r} {caught.value.__dict__}"
