@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from support import CORPUS
 
 pytest_plugins = ["pytester"]
+
+# No test depends on wall time. Where CI is set, Hypothesis has such a profile of its own.
+if not os.environ.get("CI"):
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
