@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -71,6 +73,14 @@ class RealClock:
         pass
 
 
+@cache
+def _lowlevel() -> tuple[Callable[[], Awaitable[None]], Callable[[], object]]:
+    # Once, and not in every wait: a stream waits before each of its chunks.
+    from anyio.lowlevel import checkpoint, current_token  # noqa: PLC0415 - as above
+
+    return checkpoint, current_token
+
+
 class _Waiter:
     __slots__ = ("gone",)
 
@@ -111,8 +121,7 @@ class VirtualClock:
             self._now = max(self._now, moment)
 
     async def asleep_until(self, moment: float) -> None:
-        from anyio.lowlevel import checkpoint, current_token  # noqa: PLC0415 - as above
-
+        checkpoint, current_token = _lowlevel()
         if self._streams <= 1 and not self._asleep:
             # Alone, so this is the earliest unless the pass brings another.
             seen = self._changes

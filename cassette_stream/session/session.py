@@ -263,12 +263,15 @@ class Session:
             if changed is None:
                 return Pass()
             request = changed
+        replayer = self._replayer
+        if replayer is None:
+            with self._lock:
+                return self._record(request)
         live = options.redactor.request(request) if options.redactor else request
         with self._lock:
-            replayer = self._replayer
-            if replayer is not None and (number := replayer.find(live)) is not None:
+            if (number := replayer.find(live)) is not None:
                 return self._play(number)
-            if replayer is not None and self.mode is not Mode.NEW_EPISODES:
+            if self.mode is not Mode.NEW_EPISODES:
                 raise self._miss(replayer, live)
             return self._record(request)
 
