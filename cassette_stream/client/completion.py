@@ -1,14 +1,18 @@
-"""`completion` and `acompletion`: one call for every provider, streamed or whole."""
+"""`completion` and `acompletion`: one call for every provider, streamed or whole.
+
+The overloads differ in *stream* and in nothing else; ``tests/test_signatures.py`` sees to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 from cassette_stream.chunks import ModelResponse
-from cassette_stream.client.asked import Asked, ask, limits_of, retries_of
+from cassette_stream.client.asked import ask, limits_of, retries_of
 from cassette_stream.client.connections import async_client, sync_client
-from cassette_stream.client.exchange import Exchange, Opened
+from cassette_stream.client.exchange import Opened
+from cassette_stream.client.opening import aopened, opened
 from cassette_stream.client.stream import (
     CustomStreamWrapper,
     agiven,
@@ -20,6 +24,72 @@ from cassette_stream.client.stream import (
 __all__ = ("acompletion", "completion")
 
 
+@overload
+def completion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: Literal[True],
+    timeout: float | None = 600,
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> CustomStreamWrapper: ...
+@overload
+def completion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: Literal[False] | None = False,
+    timeout: float | None = 600,
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> ModelResponse: ...
+@overload
+def completion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: bool | None,
+    timeout: float | None = 600,
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> CustomStreamWrapper | ModelResponse: ...
 def completion(
     model: str,
     messages: Sequence[Mapping[str, object]],
@@ -95,14 +165,80 @@ def completion(
         client: Any = sync_client(asked.url)
     else:
         client = _own(http_client, "Client", "close")
-    opened, response = _open(asked, client)
+    answer, response = opened(asked, client)
     if not asked.stream:
-        return _whole(opened)
-    if opened.chunks is not None:
-        return CustomStreamWrapper(opened.reading, given(opened.chunks))
-    return CustomStreamWrapper(opened.reading, readings(opened.reading, response), response)
+        return _whole(answer)
+    if answer.chunks is not None:
+        return CustomStreamWrapper(answer.reading, given(answer.chunks))
+    return CustomStreamWrapper(answer.reading, readings(answer.reading, response), response)
 
 
+@overload
+async def acompletion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: Literal[True],
+    timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> CustomStreamWrapper: ...
+@overload
+async def acompletion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: Literal[False] | None = False,
+    timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> ModelResponse: ...
+@overload
+async def acompletion(
+    model: str,
+    messages: Sequence[Mapping[str, object]],
+    *,
+    stream: bool | None,
+    timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    first_chunk_timeout: float | None = None,
+    total_timeout: float | None = None,
+    num_retries: int | None = None,
+    max_retries: int | None = None,
+    strict: bool = True,
+    http_client: object = None,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    base_url: str | None = None,
+    custom_llm_provider: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, object] | None = None,
+    drop_params: bool = False,
+    **params: object,
+) -> CustomStreamWrapper | ModelResponse: ...
 async def acompletion(
     model: str,
     messages: Sequence[Mapping[str, object]],
@@ -148,58 +284,12 @@ async def acompletion(
         client: Any = await async_client(asked.url)
     else:
         client = _own(http_client, "AsyncClient", "aclose")
-    opened, response = await _aopen(asked, client)
+    answer, response = await aopened(asked, client)
     if not asked.stream:
-        return _whole(opened)
-    if opened.chunks is not None:
-        return CustomStreamWrapper(opened.reading, agiven(opened.chunks))
-    return CustomStreamWrapper(opened.reading, await areadings(opened.reading, response), response)
-
-
-def _open(asked: Asked, client: Any) -> tuple[Opened, Any]:
-    exchange = Exchange(asked)
-    while True:
-        try:
-            response = client.send(exchange.request(client), stream=True)
-            body = None if exchange.streams(response) else _body(response)
-        except Exception as error:  # noqa: BLE001 - `failed` raises what is not to be tried again
-            settled: Opened | float = exchange.failed(error)
-        else:
-            settled = exchange.settle(response, body)
-        if isinstance(settled, Opened):
-            return settled, response
-        exchange.clock.sleep_until(exchange.clock.now() + settled)
-
-
-async def _aopen(asked: Asked, client: Any) -> tuple[Opened, Any]:
-    exchange = Exchange(asked)
-    while True:
-        try:
-            response = await client.send(exchange.request(client), stream=True)
-            body = None if exchange.streams(response) else await _abody(response)
-        except Exception as error:  # noqa: BLE001 - `failed` raises what is not to be tried again
-            settled: Opened | float = exchange.failed(error)
-        else:
-            settled = exchange.settle(response, body)
-        if isinstance(settled, Opened):
-            return settled, response
-        await exchange.clock.asleep_until(exchange.clock.now() + settled)
-
-
-def _body(response: Any) -> bytes:
-    try:
-        body: bytes = response.read()
-    finally:
-        response.close()
-    return body
-
-
-async def _abody(response: Any) -> bytes:
-    try:
-        body: bytes = await response.aread()
-    finally:
-        await response.aclose()
-    return body
+        return _whole(answer)
+    if answer.chunks is not None:
+        return CustomStreamWrapper(answer.reading, agiven(answer.chunks))
+    return CustomStreamWrapper(answer.reading, await areadings(answer.reading, response), response)
 
 
 def _own(client: object, kind: str, close: str) -> object:
@@ -209,8 +299,8 @@ def _own(client: object, kind: str, close: str) -> object:
     return client
 
 
-def _whole(opened: Opened) -> ModelResponse:
-    response = opened.reading.response()
+def _whole(answer: Opened) -> ModelResponse:
+    response = answer.reading.response()
     assert response is not None  # what has no chunk is an error before this
     return response
 

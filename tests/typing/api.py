@@ -8,12 +8,17 @@ from typing import assert_type
 import httpx
 
 from cassette_stream import (
+    CustomStreamWrapper,
     Interaction,
     LoopbackServer,
+    ModelResponse,
+    ModelResponseStream,
     Redactor,
     Request,
     Response,
     Session,
+    acompletion,
+    completion,
     exceptions,
     faults,
     use_cassette,
@@ -84,6 +89,38 @@ def serve() -> str:
     with LoopbackServer(gap=0.01) as server:
         assert_type(server.environment, dict[str, str])
         return server.openai_url
+
+
+QUESTION = [{"role": "user", "content": "Hello"}]
+
+
+def a_call_gives_what_stream_says(either: bool) -> None:
+    assert_type(completion("gpt-4o", QUESTION), ModelResponse)
+    assert_type(completion("gpt-4o", QUESTION, stream=False, temperature=0), ModelResponse)
+    assert_type(completion("gpt-4o", QUESTION, stream=None), ModelResponse)
+    assert_type(completion(model="gpt-4o", messages=QUESTION, stream=True), CustomStreamWrapper)
+    assert_type(completion("gpt-4o", QUESTION, stream=either), CustomStreamWrapper | ModelResponse)
+    for chunk in completion("gpt-4o", QUESTION, stream=True, timeout=5, tools=[]):
+        assert_type(chunk, ModelResponseStream)
+    with completion("gpt-4o", QUESTION, stream=True) as stream:
+        assert_type(stream, CustomStreamWrapper)
+    completion("gpt-4o", QUESTION, stream="yes")  # type: ignore[call-overload]  # no such value
+    completion("gpt-4o", QUESTION, timeout="5")  # type: ignore[call-overload]  # no number
+
+
+async def an_asynchronous_call_does_too(either: bool) -> None:
+    assert_type(await acompletion("gpt-4o", QUESTION), ModelResponse)
+    assert_type(await acompletion("gpt-4o", QUESTION, stream=False, seed=1), ModelResponse)
+    assert_type(await acompletion("gpt-4o", QUESTION, stream=None), ModelResponse)
+    assert_type(await acompletion("gpt-4o", QUESTION, stream=True), CustomStreamWrapper)
+    assert_type(
+        await acompletion("gpt-4o", QUESTION, stream=either), CustomStreamWrapper | ModelResponse
+    )
+    async for chunk in await acompletion("gpt-4o", QUESTION, stream=True):
+        assert_type(chunk, ModelResponseStream)
+    async with await acompletion("gpt-4o", QUESTION, stream=True) as stream:
+        assert_type(stream, CustomStreamWrapper)
+    await acompletion("gpt-4o", QUESTION, stream=True, timeout="5")  # type: ignore[call-overload]
 
 
 def errors() -> tuple[type[Exception], ...]:
