@@ -252,8 +252,7 @@ async def _aread(reading: Reading, response: Any) -> _AsyncChunks:
         # A task that is cancelled still gives its connection back.
         with anyio.CancelScope(shield=True):
             await response.aclose()
-            if "network_stream" in response.extensions:
-                await unwind(pieces)
+            await unwind(pieces)
             await pieces.aclose()
 
 
@@ -267,13 +266,17 @@ def _pieces(response: Any) -> Generator[Piece, None, None]:
 
 
 async def _apieces(response: Any) -> AsyncGenerator[Piece, None]:
-    try:
-        async for data in response.aiter_bytes():
-            yield data
-    except Exception as error:  # noqa: BLE001 - a value for `Reading`, which raises it
-        yield error
-    else:
-        yield None
+    # A content coding that breaks leaves what is below half read, and trio would warn of that.
+    below = response.aiter_raw()
+    response.aiter_raw = lambda: below
+    for body in (response.aiter_bytes(), below):
+        try:
+            async for data in body:
+                yield data
+        except Exception as error:  # noqa: BLE001 - a value for `Reading`, which raises it
+            yield error
+        else:
+            yield None
 
 
 async def _nothing() -> _AsyncChunks:

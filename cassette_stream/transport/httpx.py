@@ -102,6 +102,10 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
             now, sleep_until = performance.clock.now, performance.clock.asleep_until
             try:
                 for moment, thing in performance.things:
+                    # Trio warns of generators that are dropped half way, so a client that has
+                    # closed this response reads on, and shall find its end.
+                    if not performance.playing:
+                        return
                     if moment > now():
                         await sleep_until(moment)
                     if not isinstance(thing, Emit):

@@ -19,7 +19,7 @@ __all__ = ("Performance",)
 
 
 class Performance:
-    """*play*, as the answer to *request*."""
+    """*play*, as the answer to *request*; *playing* until its caller has left."""
 
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
         self.clock = request.extensions["cassette_stream_clock"] = play.clock
@@ -28,7 +28,7 @@ class Performance:
         self._library = library_of(request)
         self._is_async = is_async
         self._start = self.clock.now()
-        self._playing = True
+        self.playing = True
         self.clock.join()
         # What comes has its moment on the stream's own time line. A consumer that is
         # late finds bytes that are already there, as on a socket.
@@ -73,6 +73,6 @@ class Performance:
         )
 
     def leave(self) -> None:
-        if self._playing:
-            self._playing = False
+        if self.playing:
+            self.playing = False
             self.clock.leave()
