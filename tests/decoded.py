@@ -78,7 +78,10 @@ def normal(raw: Iterable[ModelResponseStream]) -> list[ModelResponseStream]:
 
 
 def short(chunks: Iterable[ModelResponseStream]) -> list[str]:
-    """One word for each chunk in normal form: R role, C content, T thought, K call, F finish."""
+    """A line for each chunk in normal form.
+
+    R role, C content, T thought, K call, F finish, U usage; names of what is beside them.
+    """
     words = []
     for chunk in chunks:
         if chunk.usage is not None:
@@ -87,16 +90,25 @@ def short(chunks: Iterable[ModelResponseStream]) -> list[str]:
             continue
         (choice,) = chunk.choices
         delta = choice.delta
-        word = ["R"] if delta.role else []
-        word += [f"C{delta.content!r}"] if delta.content else []
-        word += [f"T{delta.reasoning_content!r}"] if delta.reasoning_content else []
-        word += [f"refusal {delta.refusal!r}"] if delta.refusal else []
+        word = [f"{choice.index}:"] if choice.index else []
+        word += ["R"] if delta.role else []
+        word += [f"T{delta.reasoning_content!r}"] if delta.reasoning_content is not None else []
+        word += [] if delta.reasoning_content else list(map(_block, delta.thinking_blocks or ()))
+        word += [f"C{delta.content!r}"] if delta.content is not None else []
+        word += [f"refusal {delta.refusal!r}"] if delta.refusal is not None else []
         for call in delta.tool_calls or ():
             name = [it for it in (call.id, call.function.name) if it]
             word.append(" ".join([f"K[{call.index}]", *name, repr(call.function.arguments)]))
+        word += delta.provider_specific_fields or ()
+        word += chunk.provider_specific_fields or ()
         word += [f"F {choice.finish_reason}"] if choice.finish_reason else []
         words.append(" ".join(word))
     return words
+
+
+def _block(block: Any) -> str:
+    told_ = block.model_dump(exclude_none=True)
+    return " ".join(f"{name} {told_[name]!r}" for name in sorted(told_))
 
 
 def event_data(body: bytes) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from decoded import arguments, decoded, event_data, everything, normal, short, streams, told
+from decoded import arguments, decoded, event_data, everything, normal, streams, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_cassette_stream.strategies import chunkings
@@ -297,31 +297,6 @@ def test_public_streams_do_not_depend_on_the_network_nor_on_the_way(corpus: Path
 
         assert (name, everything(anthropic.Decoder(), pieces)) == (name, whole)
         assert (name, everything(Thorough(), [body])) == (name, whole)
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (A5, ["R C'Hel'", "C'lo'", "F stop", "U 40/15/55"]),
-        (
-            A6,
-            [
-                "R C'Let me'",
-                "K[0] toolu_1 get_weather ''",
-                "K[0] '{\"location\"'",
-                "K[0] ': \"Paris\"}'",
-                "K[1] toolu_2 now ''",
-                "K[1] '{}'",
-                "F tool_calls",
-                "U 40/15/55",
-            ],
-        ),
-        (A7, ["R T'hmm '", "T'ok'", "", "", "C'Answer'", "", "F stop", "U 40/15/55"]),
-    ],
-    ids=["text", "tools", "thinking"],
-)
-def test_the_transcripts_have_their_normal_form(body: bytes, words: list[str]) -> None:
-    assert short(normal(decoded(anthropic.Decoder(), body))) == words
 
 
 def test_usage_counts_what_was_cached_and_says_so() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from decoded import short
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_cassette_stream.strategies import chunkings
@@ -770,100 +771,9 @@ def test_a_body_that_was_finished_takes_no_more() -> None:
         decoder.feed(A)
 
 
-# Transcripts, in the specification's shorthand
-
-
-def shorthand(each: ModelResponseStream) -> str:
-    (choice,) = each.choices
-    delta, words = choice.delta, []
-    words += ["R"] if delta.role else []
-    for mark, text in (("C", delta.content), ("X", delta.refusal), ("T", delta.reasoning_content)):
-        words += [] if text is None else [f'{mark}"{text}"']
-    for call in delta.tool_calls or ():
-        name = [call.id, call.function.name] if call.id else []
-        words += [f"K[{call.index}]", *name, call.function.arguments or '""']
-    words += [f"F {choice.finish_reason}"] if choice.finish_reason else []
-    if each.usage is not None:
-        usage = each.usage
-        words = [f"U {usage.prompt_tokens}/{usage.completion_tokens}/{usage.total_tokens}"]
-    return f"{choice.index}: {' '.join(words)}"
-
-
-def call(index: int, arguments: str = "", name: str | None = None, **fields: Any) -> dict[str, Any]:
-    function = {"arguments": arguments} | ({"name": name} if name else {})
-    return {"tool_calls": [{"index": index, "function": function} | fields]}
-
-
-ROLE = chunk({"role": "assistant", "content": ""})
-USAGE = event(
-    {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
-)
-TRANSCRIPTS = {
-    "A.1 text and usage": (
-        ROLE + chunk({"content": "Hel"}) + chunk({"content": "lo"}) + STOP + USAGE + DONE,
-        ['0: R C""', '0: C"Hel"', '0: C"lo"', "0: F stop", "0: U 5/7/12"],
-    ),
-    "A.2 two tool calls": (
-        chunk(call(0, "", "get_weather", id="call_1", type="function"))
-        + chunk(call(0, '{"loc'))
-        + chunk(call(0, '":1}'))
-        + chunk(call(1, "", "g2", id="call_2", type="function"))
-        + chunk(call(1, "{}"))
-        + chunk(finish="tool_calls")
-        + DONE,
-        [
-            '0: R K[0] call_1 get_weather ""',
-            '0: K[0] {"loc',
-            '0: K[0] ":1}',
-            '0: K[1] call_2 g2 ""',
-            "0: K[1] {}",
-            "0: F tool_calls",
-        ],
-    ),
-    "A.3 content and finish in one chunk": (
-        chunk({"content": "all"}, "stop"),
-        ['0: R C"all"', "0: F stop"],
-    ),
-    "A.3 two choices": (
-        chunk({"content": "A"})
-        + chunk({"content": "B"}, index=1)
-        + chunk(finish="length", index=1)
-        + chunk({"content": "a"})
-        + STOP,
-        ['0: R C"A"', '1: R C"B"', "1: F length", '0: C"a"', "0: F stop"],
-    ),
-    "A.4 refusal": (
-        chunk({"role": "assistant", "content": None, "refusal": ""})
-        + chunk({"refusal": "I can't"})
-        + STOP,
-        ["0: R", '0: X"I can\'t"', "0: F stop"],
-    ),
-    "A.13 Azure": (
-        event({"choices": [], "prompt_filter_results": [{}], "id": "", "model": "", "created": 0})
-        + ROLE
-        + chunk({"content": "Hi"})
-        + event({"choices": [{"index": 0, "content_filter_offsets": {"check_offset": 1}}]})
-        + STOP
-        + event({"choices": [{"index": 0, "content_filter_offsets": {"check_offset": 2}}]})
-        + USAGE
-        + DONE,
-        ['0: R C""', '0: C"Hi"', "0: F stop", "0: U 5/7/12"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("body", "expected"), TRANSCRIPTS.values(), ids=TRANSCRIPTS)
-def test_a_transcript_of_the_specification(body: bytes, expected: list[str]) -> None:
-    assert list(map(shorthand, read(body))) == expected
-
-
 # What providers do otherwise
 
-
-def test_what_azure_thinks_of_the_prompt_goes_along_with_the_first_chunk() -> None:
-    first, *_ = read(TRANSCRIPTS["A.13 Azure"][0])
-
-    assert first.provider_specific_fields == {"prompt_filter_results": [{}]}
+ROLE = chunk({"role": "assistant", "content": ""})
 
 
 def only(delta: Any, **fields: Any) -> Any:
@@ -892,13 +802,7 @@ def test_the_parts_of_mistral_are_texts_in_their_order() -> None:
 
     chunks = read(body)
 
-    assert list(map(shorthand, chunks)) == [
-        '0: R T"hmm"',
-        '0: C"ab"',
-        "0: ",
-        '0: T"oh"',
-        "0: F stop",
-    ]
+    assert short(chunks) == ["R T'hmm'", "C'ab'", "content_parts", "T'oh'", "F stop"]
     kept = [each.choices[0].delta.provider_specific_fields for each in chunks]
     assert [{"content_parts": [parts[4], 7]}] == [it for it in kept if it]
 
