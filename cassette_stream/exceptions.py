@@ -19,7 +19,8 @@ The toolkit, which records and replays::
     │   └── UnfiredRuleError
     ├── WireFormatError (ValueError)
     ├── HangError
-    └── UnguardedConnectionError
+    ├── UnguardedConnectionError
+    └── UnfiredRuleWarning (UserWarning)
 
 The client, which speaks to a model::
 
@@ -97,6 +98,7 @@ __all__ = (
     "StreamTruncatedError",
     "Timeout",
     "UnfiredRuleError",
+    "UnfiredRuleWarning",
     "UnguardedConnectionError",
     "UnknownFaultError",
     "UnplayedError",
@@ -183,6 +185,10 @@ class UnknownFaultError(PlanError):
 
 class UnfiredRuleError(PlanError):
     """A fault was asked for and never struck."""
+
+
+class UnfiredRuleWarning(UserWarning):
+    """The same, where the plan says that it is no error."""
 
 
 class WireFormatError(ValueError):

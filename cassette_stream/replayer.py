@@ -44,6 +44,7 @@ class Replayer:
         self._matchers = matchers
         self._allow_repeats = allow_repeats
         self._played = [0] * len(recordings)
+        self._given_back: set[int] = set()
 
     @property
     def played(self) -> Sequence[int]:
@@ -53,12 +54,15 @@ class Replayer:
     def rewind(self) -> None:
         """Start over: nothing counts as played."""
         self._played = [0] * len(self._played)
+        self._given_back.clear()
 
     def find(self, live: Request) -> int | None:
         """The number of the interaction that answers *live*, which now counts as played."""
         agrees = self._matchers.against(live).agrees
         best: int | None = None
         for number, times in enumerate(self._played):
+            if number in self._given_back:
+                times = 0  # noqa: PLW2901 - as if it had not been played
             if times and not self._allow_repeats:
                 continue
             if best is not None and times >= self._played[best]:
@@ -69,7 +73,12 @@ class Replayer:
                     break
         if best is not None:
             self._played[best] += 1
+            self._given_back.discard(best)
         return best
+
+    def give_back(self, number: int) -> None:
+        """Let interaction *number* be played once more, before any other that is like it."""
+        self._given_back.add(number)
 
     def miss(self, live: Request) -> str:
         """Why nothing answers *live*: the nearest interaction, and in what it differs."""

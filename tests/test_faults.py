@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,22 @@ from support import SOAK
 
 from cassette_stream import faults
 from cassette_stream.exceptions import PlanError, UnknownFaultError
-from cassette_stream.faults import Byte, Chunk, Event, parse, spec_of, watch, why_unfired
+from cassette_stream.faults import (
+    AfterText,
+    Byte,
+    Chunk,
+    Event,
+    Rule,
+    Time,
+    When,
+    parse,
+    parse_rule,
+    spec_of,
+    text_of,
+    watch,
+    why_unfired,
+)
+from cassette_stream.faults.info import LAYERS
 from cassette_stream.faults.inside import INSIDES
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
@@ -102,7 +116,10 @@ def scripts(draw: st.DrawFn) -> list[Step]:
 numbers = st.integers(1, 8) | st.integers(-8, -1)
 insides = st.none() | st.sampled_from(INSIDES)
 events = st.builds(
-    Event, numbers | st.sampled_from(["first", "last", "terminator"]), inside=insides
+    Event,
+    numbers | st.sampled_from(["first", "last"]),
+    inside=insides,
+    type=st.sampled_from([None, "message_stop"]),
 )
 places = events | st.builds(Byte, st.integers(-90, 90)) | st.builds(Chunk, numbers)
 stalls = st.builds(Stall, at=places, seconds=st.floats(0, exclude_min=True) | st.integers(1, 600))
@@ -478,10 +495,10 @@ def test_a_spec_reads_as_the_fault_that_it_tells(spec: str, fault: Fault) -> Non
     [
         ("body.fi@event=1", UnknownFaultError, "no fault 'body.fi'; nearest: body.fin; there are body.fin, "),
         ("", UnknownFaultError, "no fault ''; there are body.fin, body.stall, json.cut"),
-        ("body.fin@evnt=1", UnknownFaultError, "body.fin takes no 'evnt'; nearest: event; there are event, byte, chunk, inside"),
+        ("body.fin@evnt=1", UnknownFaultError, "body.fin takes no 'evnt'; nearest: event; there are event, byte, chunk, after_text"),
         ("body.fin@event=1,seconds=1", UnknownFaultError, "body.fin takes no 'seconds'"),
-        ("json.cut@byte=1", UnknownFaultError, "json.cut takes no 'byte'; there are event, inside"),
-        ("body.fin", PlanError, "body.fin takes one place (event, byte, chunk), this has 0: write for example body.fin@event=3"),
+        ("json.cut@byte=1", UnknownFaultError, "json.cut takes no 'byte'; nearest: type; there are event, inside"),
+        ("body.fin", PlanError, "body.fin takes a place (event, byte, chunk, after_text, time, when), as in body.fin@event=3"),
         ("body.fin@event=1,byte=2", PlanError, "this has 2"),
         ("body.fin@event=1,event=2", PlanError, "event is there twice, in body.fin@event=1,event=2"),
         ("body.fin@event", PlanError, "'event' is not of the form name=value, in body.fin@event"),
@@ -489,11 +506,11 @@ def test_a_spec_reads_as_the_fault_that_it_tells(spec: str, fault: Fault) -> Non
         ("body.fin@byte=1.5", PlanError, "byte is '1.5'; it can be a whole number"),
         ("body.fin@chunk=0", PlanError, "chunk is 0; chunks are counted from 1, or from the end with -1"),
         ("body.fin@event=0", PlanError, "event is 0; events are counted from 1"),
-        ("body.fin@event=1,inside=word", PlanError, "inside is 'word'; it can be crlf, escape, json, json_string, utf8"),
-        ("body.fin@byte=1,inside=utf8", PlanError, "inside=utf8 says where in an event, and this has a byte"),
+        ("body.fin@event=1,inside=word", PlanError, "inside is 'word'; it can be blank_line, crlf, escape, json"),
+        ("body.fin@byte=1,inside=utf8", PlanError, "inside=utf8 says more of an event, and this has a byte"),
         ("json.cut@event=1,inside=crlf", PlanError, "inside is 'crlf'; here it can be escape, json, json_string"),
         ("body.stall@event=1,seconds=soon", PlanError, "seconds is 'soon'; it can be a number of seconds"),
-        ("body.stall@event=1,seconds=nan", PlanError, "seconds is nan; a stall is longer than 0 seconds"),
+        ("body.stall@event=1,seconds=nan", PlanError, "seconds is 'nan'; it can be a number of seconds, above 0"),
     ],
 )  # fmt: skip
 def test_a_spec_that_makes_no_sense_says_what_would(
@@ -512,7 +529,7 @@ def test_a_spec_that_makes_no_sense_says_what_would(
         (lambda: Event(True), "event is True"),
         (lambda: Byte(1.5), "byte is 1.5"),
         (lambda: Chunk("first"), "chunk is 'first'; it can be a whole number$"),
-        (lambda: Fin(at=6), "at is 6; it can be an Event, a Byte or a Chunk"),
+        (lambda: Fin(at=6), "at is 6; it can be an Event, a Byte, a Chunk"),
         (lambda: Stall(at="last"), "at is 'last'"),
         (lambda: Cut(at=Byte(3)), r"at is Byte\(n=3\); json.cut takes an Event"),
     ],
@@ -522,24 +539,37 @@ def test_a_place_that_cannot_be_is_refused_at_once(make: object, words: str) -> 
         make()
 
 
-@pytest.mark.parametrize("info", faults.catalogue().values(), ids=lambda info: info.id)
-def test_the_catalogue_says_what_the_fault_does(info: faults.FaultInfo) -> None:
-    made = info.make(at=Event(1))
+SOME_PLACES = {
+    "event": Event(2),
+    "byte": Byte(2),
+    "chunk": Chunk(2),
+    "after_text": AfterText(2),
+    "time": Time(0.5),
+    "when": When("choices[0].finish_reason", "stop"),
+}
 
+
+@pytest.mark.parametrize("info", faults.catalogue().values(), ids=lambda info: info.id)
+def test_the_catalogue_says_what_the_fault_takes(info: faults.FaultInfo) -> None:
     assert faults.catalogue()[info.id] is info
-    assert info.id == f"{info.layer}.{info.id.partition('.')[2]}"
-    assert type(made).__module__ == f"cassette_stream.faults.{info.layer}"
-    assert spec_of(made).startswith(f"{info.id}@event=1")
-    assert [field.name for field in fields(made)] == ["at", *(p.name for p in info.parameters)]
-    for name in info.places:
-        assert parse(f"{info.id}@{name}=2").at.n == 2
-    for inside in info.insides:
-        assert parse(f"{info.id}@event=2,inside={inside}").at.inside == inside
+    assert info.layer in LAYERS
+    assert (info.make is None) == (info.kind == "probe")
+    assert info.description.endswith(".")
+    for at in [SOME_PLACES[name] for name in info.places] or [None]:
+        rule = Rule(info.id, at=at)
+
+        assert parse_rule(text_of(rule)) == rule
+    if "event" in info.places:
+        for inside in info.insides:
+            assert parse_rule(f"{info.id}@event=2,inside={inside}").at.inside == inside
+        where = {"at": Event(2)}
+    else:
+        where = {"at": at}
     for parameter in info.parameters:
-        assert getattr(made, parameter.name) == parameter.default
-        assert info.make(at=Event(1), **{parameter.name: parameter.high})
+        assert parameter.read(parameter.default) == parameter.default
+        assert Rule(info.id, **where, parameters={parameter.name: parameter.default})
         with pytest.raises(PlanError, match=parameter.name):
-            info.make(at=Event(1), **{parameter.name: parameter.low})
+            Rule(info.id, **where, parameters={parameter.name: []})
 
 
 def test_every_place_of_real_streams_is_where_it_says(corpus: Path) -> None:

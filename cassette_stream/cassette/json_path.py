@@ -9,7 +9,7 @@ import json
 import re
 from typing import TypeAlias
 
-__all__ = ("Path", "below", "drop", "parse_path")
+__all__ = ("Path", "below", "drop", "parse_path", "values_at")
 
 Path: TypeAlias = tuple[str | int | None, ...]
 """Names, indices, and None for every one of them."""
@@ -74,6 +74,20 @@ def drop(tree: object, path: Path) -> None:
                 drop(tree[index], rest)
             else:
                 tree[index] = None
+
+
+def values_at(tree: object, path: Path) -> list[object]:
+    """What *path* names in *tree*: nothing, one value, or several where it has a ``*``."""
+    found = [tree]
+    for step in path:
+        inner: list[object] = []
+        for value in found:
+            if isinstance(value, dict):
+                inner += [it for name, it in value.items() if step in {None, name}]
+            elif isinstance(value, list):
+                inner += [value[index] for index in _indices(len(value), step)]
+        found = inner
+    return found
 
 
 def _indices(length: int, step: str | int | None) -> range:

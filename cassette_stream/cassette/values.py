@@ -38,6 +38,7 @@ __all__ = (
     "take_newline",
     "take_status",
     "take_text",
+    "take_value",
     "take_version",
 )
 
@@ -143,17 +144,18 @@ def _header_value(events: Events, event: yaml.Event, name: str) -> str:
 
 def take_json(events: Events, name: str) -> bytes:
     """The value as JSON without blanks."""
-    return compact(_json_value(events, events.node(), name))
+    return compact(take_value(events, events.node(), name))
 
 
-def _json_value(events: Events, event: yaml.Event, name: str) -> JSON:
+def take_value(events: Events, event: yaml.Event, name: str) -> JSON:
+    """The value that begins with *event*, the latest, by the rules of JSON."""
     # As deep as `Events` allows, and no deeper.
     match event:
         case yaml.MappingStartEvent():
             keys = events.keys(name, start=event)
-            return {key: _json_value(events, events.node(), key) for key in keys}
+            return {key: take_value(events, events.node(), key) for key in keys}
         case yaml.SequenceStartEvent():
-            return [_json_value(events, item, name) for item in events.items(name, event)]
+            return [take_value(events, item, name) for item in events.items(name, event)]
         case _:
             text = events.text(event, name)
             assert isinstance(event, yaml.ScalarEvent)

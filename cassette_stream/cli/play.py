@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -18,7 +17,7 @@ from cassette_stream.cli.endings import FAILURES
 from cassette_stream.cli.terminal import count, duration
 from cassette_stream.clock import RealClock, VirtualClock
 from cassette_stream.exceptions import CassetteError, UnfiredRuleError
-from cassette_stream.faults import Fault, parse, watch, why_unfired
+from cassette_stream.faults import Injector, plan_of
 from cassette_stream.replayer import script_of
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Wait, stretch
 
@@ -32,20 +31,17 @@ def run(file: Path, *, number: int, pace: str | float, specs: Sequence[str]) -> 
         CassetteError: There is no such cassette or no such interaction in it.
         PlanError: A fault of *specs* does not exist, or never struck.
     """
-    faults = [parse(spec) for spec in specs]
+    plan = plan_of(specs)
     interaction = _interaction(file, number)
     typer.echo(f"{interaction.request.method} {interaction.request.url}", err=True)
-    struck: set[Fault] = set()
-    script: Script = script_of(interaction)
-    for fault in faults:
-        script = watch(fault, script, partial(struck.add, fault))
+    injector = Injector(plan)
+    script = injector.rewrite(script_of(interaction), interaction.request, number)
     if isinstance(pace, float):
         script = stretch(script, pace)
     performer = _Performer(RealClock() if pace != "instant" else VirtualClock())
     went_well = performer.perform(script)
-    for fault in faults:
-        if fault not in struck:
-            raise UnfiredRuleError(why_unfired(fault, [script_of(interaction)]))
+    for reason in injector.unfired(lambda _: script_of(interaction)):
+        raise UnfiredRuleError(reason)
     return went_well
 
 

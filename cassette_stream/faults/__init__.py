@@ -2,25 +2,51 @@
 
 from cassette_stream.faults import body, json
 from cassette_stream.faults.catalogue import catalogue
-from cassette_stream.faults.info import Expect, Fault, FaultInfo, Parameter
-from cassette_stream.faults.place import Byte, Chunk, Event, Place
-from cassette_stream.faults.spec import parse, spec_of
+from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.draws import Distribution, Range
+from cassette_stream.faults.info import Expect, Fault, FaultInfo
+from cassette_stream.faults.injector import Injector, Strike
+from cassette_stream.faults.occasion import Match, Occasion, Span
+from cassette_stream.faults.parameter import Parameter
+from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
+from cassette_stream.faults.plan import Plan, plan_of
+from cassette_stream.faults.plan_yaml import read_plan, write_plan
+from cassette_stream.faults.rule import Rule
+from cassette_stream.faults.spec import parse, parse_rule, spec_of, text_of
 from cassette_stream.faults.watch import watch, why_unfired
 
 __all__ = (
+    "AfterText",
     "Byte",
     "Chunk",
+    "Dialect",
+    "Distribution",
     "Event",
     "Expect",
     "Fault",
     "FaultInfo",
+    "Injector",
+    "Match",
+    "Occasion",
     "Parameter",
     "Place",
+    "Plan",
+    "Range",
+    "Rule",
+    "Span",
+    "Strike",
+    "Time",
+    "When",
     "body",
     "catalogue",
     "json",
     "parse",
+    "parse_rule",
+    "plan_of",
+    "read_plan",
     "spec_of",
+    "text_of",
     "watch",
     "why_unfired",
+    "write_plan",
 )

@@ -9,15 +9,14 @@ import math
 from dataclasses import dataclass
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.info import FaultInfo, Parameter
+from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.inside import INSIDES
-from cassette_stream.faults.place import Place, check_place
+from cassette_stream.faults.parameter import Parameter
+from cassette_stream.faults.place import PLACES, Place, check_place
 from cassette_stream.faults.seek import seek
 from cassette_stream.script import Fail, FailureKind, Script, Wait
 
 __all__ = ("FAULTS", "Fin", "Stall")
-
-_EVERYWHERE = ("event", "byte", "chunk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +75,10 @@ FAULTS = (
         "message body (incomplete chunked read)",
         description="The connection is closed within the body, without the last chunk.",
         reference="anthropics/anthropic-sdk-python#1550",
-        places=_EVERYWHERE,
+        places=PLACES,
         insides=INSIDES,
         make=Fin,
+        common=True,
     ),
     FaultInfo(
         id="body.stall",
@@ -87,15 +87,15 @@ FAULTS = (
         transport="ReadTimeout, where the read timeout is shorter than the silence",
         description="The stream falls silent, and the connection stays open.",
         reference="deepseek-ai/DeepSeek-V3#1608",
-        places=_EVERYWHERE,
+        places=PLACES,
         insides=INSIDES,
         make=Stall,
+        common=True,
         parameters=(
             Parameter(
                 name="seconds",
                 unit="seconds",
-                low=0,
-                high=math.inf,
+                above=True,
                 default=math.inf,
                 description="How long; a silence that ends is followed by the rest.",
             ),

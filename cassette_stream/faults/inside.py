@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 
 __all__ = ("INSIDES", "Inside", "data_values", "offset_inside")
 
-Inside: TypeAlias = Literal["crlf", "escape", "json", "json_string", "utf8"]
+Inside: TypeAlias = Literal["blank_line", "crlf", "escape", "json", "json_string", "utf8"]
 
 INSIDES: tuple[str, ...] = get_args(Inside)
 
@@ -33,10 +33,13 @@ def data_values(event: bytes) -> list[tuple[int, int]]:
 def offset_inside(event: bytes, inside: Inside) -> int | None:
     """Where *event* is cut to be cut inside a thing of that kind; None if it holds none.
 
-    ``crlf`` is the first CRLF, ``utf8`` the first character of several bytes in the data,
-    ``json`` the middle of the data if that is a JSON object or array, ``json_string`` the
-    middle of its longest string, ``escape`` its first escape, after the backslash.
+    ``blank_line`` is before the line end of its blank line, ``crlf`` the first CRLF,
+    ``utf8`` the first character of several bytes in the data, ``json`` the middle of the
+    data if that is a JSON object or array, ``json_string`` the middle of its longest
+    string, ``escape`` its first escape, after the backslash.
     """
+    if inside == "blank_line":
+        return len(event) - (2 if event.endswith(b"\r\n") else 1)
     if inside == "crlf":
         return event.find(b"\r\n") + 1 or None
     values = data_values(event)

@@ -1,4 +1,4 @@
-"""Places in a stream: an event, a byte, a chunk.
+"""Places in a stream: an event, a byte, a chunk, so much text, a moment, a value.
 
 A place is exact: it is there or it is not, and nothing near it will do. Events are those
 that a decoder of server-sent events dispatches: comments and blocks without data are
@@ -7,13 +7,27 @@ none, and neither is one that lacks its blank line.
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias
 
+from cassette_stream.cassette.json_path import parse_path
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.inside import INSIDES, Inside
 
-__all__ = ("Byte", "Chunk", "Event", "Place", "check_place")
+__all__ = (
+    "PLACES",
+    "AfterText",
+    "Byte",
+    "Chunk",
+    "Event",
+    "Place",
+    "Time",
+    "When",
+    "check_place",
+    "kind_of",
+)
 
 _NAMES = ("first", "last", "terminator")
 
@@ -25,8 +39,10 @@ class Event:
     *n* counts from 1, or from the end with -1; ``first`` and ``last`` are 1 and -1;
     ``terminator`` is the first event that says that the answer is over: ``[DONE]``, or of
     the type ``message_stop``, ``message-end``, ``response.completed``, ``.failed`` or
-    ``.incomplete``. *inside* is one of ``crlf``, ``escape``, ``json``, ``json_string`` and
-    ``utf8``; see `cassette_stream.faults.inside` for which of several.
+    ``.incomplete``. With a *type*, only events of that type are counted: by their ``event``
+    line, or by the ``type`` in their JSON. *inside* is one of ``blank_line``, ``crlf``,
+    ``escape``, ``json``, ``json_string`` and ``utf8``; see `cassette_stream.faults.inside`
+    for which of several. *after* is the place after its last byte, blank line included.
 
     Raises:
         PlanError: There can be no such event.
@@ -34,16 +50,25 @@ class Event:
 
     n: int | Literal["first", "last", "terminator"]
     _: KW_ONLY
+    type: str | None = None
     inside: Inside | None = None
+    after: bool = False
 
     def __post_init__(self) -> None:
         if self.n not in _NAMES:
             _check_number("event", self.n, zero=False)
         if self.inside is not None and self.inside not in INSIDES:
             raise PlanError(f"inside is {self.inside!r}; it can be {', '.join(INSIDES)}")
+        if self.after and self.inside is not None:
+            raise PlanError(f"a place after event {self.n} is not inside it: give one of the two")
+        if self.type is not None and self.n == "terminator":
+            raise PlanError(f"the terminator has its own type: leave out type={self.type}")
 
     def __str__(self) -> str:
-        return f"event={self.n}" + (f",inside={self.inside}" if self.inside else "")
+        text = f"event={self.n}"
+        text += f",type={self.type}" if self.type else ""
+        text += f",inside={self.inside}" if self.inside else ""
+        return text + (",after=true" if self.after else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +107,72 @@ class Chunk:
         return f"chunk={self.n}"
 
 
-Place: TypeAlias = Event | Byte | Chunk
+@dataclass(frozen=True, slots=True)
+class AfterText:
+    """The place after the event with which the answer has *n* characters of text.
+
+    Raises:
+        PlanError: *n* is no whole number above 0.
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        _check_number("after_text", self.n, zero=False)
+        if self.n < 0:
+            raise PlanError(f"after_text is {self.n}; characters are counted from 1")
+
+    def __str__(self) -> str:
+        return f"after_text={self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The moment *seconds* after the request, as the recording counts them.
+
+    Raises:
+        PlanError: *seconds* is no number from 0.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float):
+            raise PlanError(f"time is {self.seconds!r}; it can be a number of seconds")
+        if not 0 <= self.seconds < math.inf:
+            raise PlanError(f"time is {self.seconds!r}; it can be from 0 seconds on")
+
+    def __str__(self) -> str:
+        return f"time={self.seconds!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The place before the first event whose JSON has *value* at *path*.
+
+    A path is written as in ``choices[0].finish_reason`` or ``content[*].type``.
+
+    Raises:
+        PlanError: *path* is none.
+    """
+
+    path: str
+    value: str | float | bool | None
+
+    def __post_init__(self) -> None:
+        try:
+            parse_path(self.path)
+        except ValueError as error:
+            raise PlanError(f"when: {error}") from None
+
+    def __str__(self) -> str:
+        return f"when={self.path}=={json.dumps(self.value, ensure_ascii=False)}"
+
+
+Place: TypeAlias = Event | Byte | Chunk | AfterText | Time | When
+
+PLACES = ("event", "byte", "chunk", "after_text", "time", "when")
+"""The locators by name: the places where something can happen between two bytes."""
 
 
 def _check_number(what: str, n: object, *, zero: bool) -> None:
@@ -99,5 +189,10 @@ def check_place(at: object) -> None:
     Raises:
         PlanError: *at* is something else.
     """
-    if not isinstance(at, Event | Byte | Chunk):
-        raise PlanError(f"at is {at!r}; it can be an Event, a Byte or a Chunk")
+    if not isinstance(at, Event | Byte | Chunk | AfterText | Time | When):
+        raise PlanError(f"at is {at!r}; it can be an Event, a Byte, a Chunk ...")
+
+
+def kind_of(at: Place) -> str:
+    """The name of the locator, one of `PLACES`."""
+    return str(at).partition("=")[0]

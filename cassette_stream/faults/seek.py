@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cassette_stream.faults.inside import offset_inside
-from cassette_stream.faults.place import Event, Place
+from cassette_stream.faults.place import Event, Place, Time
 from cassette_stream.faults.seekers import Seeker, seeker_of
 from cassette_stream.script import Emit, Fail, Script, Step, Wait
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ("Found", "seek", "why_missing")
 
 _INSIDE_WORDS = {
+    "blank_line": "blank line",
     "crlf": "CRLF",
     "escape": "JSON with an escape",
     "json": "JSON",
@@ -37,12 +38,14 @@ class Found:
 
     *at*, *start* and *end* count bytes from the first of these *steps*: the place, and
     the event or chunk that it is before or in. A byte spans nothing: all three are equal.
+    *at_once* says that the place is before the first step, even if that is a wait.
     """
 
     steps: Sequence[Step]
     at: int
     start: int
     end: int
+    at_once: bool = False
 
     def split(self) -> tuple[list[Step], list[Step]]:
         """The steps before the place and those from it on; a chunk around it is cut in two.
@@ -50,6 +53,8 @@ class Found:
         Waits before the next byte, or before the failure that comes instead, stand before
         the place.
         """
+        if self.at_once:
+            return [], list(self.steps)
         before: list[Step] = []
         after, left = deque(self.steps), self.at
         while after:
@@ -90,8 +95,14 @@ def seek(script: Script, place: Place) -> Generator[Step, None, Found | None]:
     What follows is still in *script*. Where the script has no such place, it is given to
     its end, and None is returned.
     """
+    if isinstance(place, Time):
+        return (yield from _wait(script, place.seconds))
     found = yield from _hold(script, seeker_of(place))
-    if found is None or not isinstance(place, Event) or place.inside is None:
+    if found is None or not isinstance(place, Event):
+        return found
+    if place.after:
+        return replace(found, at=found.end)
+    if place.inside is None:
         return found
     offset = offset_inside(found.event(), place.inside)
     if offset is not None:
@@ -103,15 +114,37 @@ def seek(script: Script, place: Place) -> Generator[Step, None, Found | None]:
 
 def why_missing(script: Script, place: Place) -> str | None:
     """What *script* has instead of *place*, in words; None if it has the place."""
+    if isinstance(place, Time):
+        seconds = sum(step.seconds for step in script if isinstance(step, Wait))
+        return f"the stream is over after {seconds:g} s" if seconds < place.seconds else None
     seeker = seeker_of(place)
     chunks = [step.data for step in script if isinstance(step, Emit)]
     span = next(filter(None, map(seeker.feed, chunks)), None) or seeker.end()
     if span is None:
         return seeker.why()
-    inside = place.inside if isinstance(place, Event) else None
-    if inside is None or offset_inside(b"".join(chunks)[slice(*span)], inside) is not None:
+    if not isinstance(place, Event) or place.inside is None:
+        return None
+    inside = place.inside
+    if offset_inside(b"".join(chunks)[slice(*span)], inside) is not None:
         return None
     return f"event {place.n} has no {_INSIDE_WORDS[inside]}"
+
+
+def _wait(script: Script, seconds: float) -> Generator[Step, None, Found | None]:
+    """As `seek`, for the moment *seconds* after the beginning; there is none behind the end."""
+    for step in script:
+        if isinstance(step, Wait) and step.seconds >= seconds:
+            if seconds:
+                yield Wait(seconds)
+            rest = step.seconds - seconds
+            steps = (Wait(rest),) if rest else ()
+            return Found(steps=steps, at=0, start=0, end=0, at_once=True)
+        if isinstance(step, Wait):
+            seconds -= step.seconds
+        elif not seconds:
+            return Found(steps=(step,), at=0, start=0, end=0, at_once=True)
+        yield step
+    return None
 
 
 def _hold(script: Script, seeker: Seeker) -> Generator[Step, None, Found | None]:

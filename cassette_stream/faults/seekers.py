@@ -7,8 +7,10 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from cassette_stream.faults.place import Byte, Chunk, Place
-from cassette_stream.wire.sse import LocatedEvent, ServerSentEvent, SSEDecoder
+from cassette_stream.cassette.json_path import Path, parse_path, values_at
+from cassette_stream.faults.dialect import DIALECTS, Dialect, dialect_of, text_in
+from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, When
+from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +47,22 @@ class Seeker(Protocol):
         ...
 
 
-def seeker_of(place: Place) -> Seeker:
+def seeker_of(place: Event | Byte | Chunk | AfterText | When) -> Seeker:
     """Who looks for *place* in one body."""
-    if isinstance(place, Byte):
-        return _ByteSeeker(place.n)
-    if isinstance(place, Chunk):
-        return _ChunkSeeker(place.n)
-    if place.n == "terminator":
-        return _TerminatorSeeker()
-    if isinstance(place.n, int):
-        return _EventSeeker(place.n)
-    return _EventSeeker(1 if place.n == "first" else -1)
+    match place:
+        case Byte(n):
+            return _ByteSeeker(n)
+        case Chunk(n):
+            return _ChunkSeeker(n)
+        case AfterText(n):
+            return _TextSeeker(n)
+        case When(path, value):
+            return _ValueSeeker(place, parse_path(path), value)
+        case Event("terminator"):
+            return _TerminatorSeeker()
+        case Event(n):
+            number = n if isinstance(n, int) else 1 if n == "first" else -1
+            return _EventSeeker(number, place.type)
 
 
 class _ByteSeeker:
@@ -121,9 +128,10 @@ class _ChunkSeeker(_NthSeeker):
 
 
 class _EventSeeker(_NthSeeker):
-    def __init__(self, n: int) -> None:
-        super().__init__(n, "event")
-        self._decoder = _decoder()
+    def __init__(self, n: int, kind: str | None) -> None:
+        super().__init__(n, "event" if kind is None else f"event of the type {kind}")
+        self._kind = kind
+        self._decoder = event_decoder()
 
     def feed(self, data: bytes) -> tuple[int, int] | None:
         return self._look(self._decoder.feed(data))
@@ -132,13 +140,18 @@ class _EventSeeker(_NthSeeker):
         return self._look(self._decoder.finish()) or super().end()
 
     def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
-        spans = ((event.start, event.end) for event in events)
+        kind = self._kind
+        spans = (
+            (event.start, event.end) for event in events if kind is None or _is_of(event, kind)
+        )
         return next(filter(self.add, spans), None)
 
 
-class _TerminatorSeeker:
+class _FirstSeeker:
+    """Finds the first event that the children pick."""
+
     def __init__(self) -> None:
-        self._decoder = _decoder()
+        self._decoder = event_decoder()
         self.safe = 0
 
     def feed(self, data: bytes) -> tuple[int, int] | None:
@@ -147,33 +160,98 @@ class _TerminatorSeeker:
     def end(self) -> tuple[int, int] | None:
         return self._look(self._decoder.finish())
 
-    def why(self) -> str:
-        return "the stream has no terminator ([DONE], message_stop, response.completed ...)"
+    def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
+        raise NotImplementedError
 
     def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
         for event in events:
-            if _is_terminal(event):
-                return event.start, event.end
+            if (span := self.picks(event)) is not None:
+                return span
             self.safe = event.end
         return None
 
 
-def _decoder() -> SSEDecoder[LocatedEvent]:
+class _TerminatorSeeker(_FirstSeeker):
+    def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
+        return (event.start, event.end) if is_terminal(event.event, event.data) else None
+
+    def why(self) -> str:
+        return "the stream has no terminator ([DONE], message_stop, response.completed ...)"
+
+
+class _TextSeeker(_FirstSeeker):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self._n = n
+        self._said = 0
+        self._dialect: Dialect | None = None
+
+    def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
+        value = _json_of(event.data)
+        self._dialect = self._dialect or dialect_of([value])
+        if self._dialect is not None:
+            self._said += len(text_in(value, self._dialect))
+        return (event.end, event.end) if self._said >= self._n else None
+
+    def why(self) -> str:
+        if self._dialect is None:
+            return f"the stream is of no dialect that is known ({', '.join(DIALECTS)})"
+        return f"the answer has {_count(self._said, 'character')}"
+
+
+class _ValueSeeker(_FirstSeeker):
+    def __init__(self, place: When, path: Path, value: object) -> None:
+        super().__init__()
+        self._place = place
+        self._path = path
+        self._value = value
+
+    def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
+        found = values_at(_json_of(event.data), self._path)
+        # True is 1 in Python, and something else in JSON.
+        wanted = (type(self._value) is bool, self._value)
+        same = any((type(value) is bool, value) == wanted for value in found)
+        return (event.start, event.end) if same else None
+
+    def why(self) -> str:
+        return f"the stream has no event with {self._place}"
+
+
+def event_decoder() -> SSEDecoder[LocatedEvent]:
+    """A decoder that tells where events are, and takes everything."""
     # A fault raises nothing: what is wrong with a stream is for the code under test to find.
     return SSEDecoder(offsets=True, errors="replace", max_event_bytes=sys.maxsize)
 
 
-def _is_terminal(event: ServerSentEvent) -> bool:
-    if event.data.strip() == "[DONE]" or event.event in _TERMINAL_TYPES:
+def is_terminal(name: str, data: str) -> bool:
+    """Whether the event of this type and *data* says that the answer is over."""
+    if data.strip() == "[DONE]" or name in _TERMINAL_TYPES:
         return True
     # Parsed only where it can be one: most events are not.
-    if not any(name in event.data for name in _TERMINAL_TYPES):
+    if not any(known in data for known in _TERMINAL_TYPES):
         return False
-    try:
-        value = json.loads(event.data, parse_int=str)
-    except (ValueError, RecursionError):
-        return False
+    value = _json_of(data)
     return isinstance(value, dict) and value.get("type") in _TERMINAL_TYPES
+
+
+def _is_of(event: LocatedEvent, kind: str) -> bool:
+    if event.event == kind:
+        return True
+    value = _json_of(event.data) if kind in event.data else None
+    return isinstance(value, dict) and value.get("type") == kind
+
+
+def _json_of(data: str) -> object:
+    """The JSON value of *data*; None if it is none."""
+    try:
+        # Python refuses to make a number of more than 4,300 digits; it is JSON all the same.
+        return json.loads(data, parse_int=_whole)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 4000 else digits
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,46 +1,113 @@
-"""Faults as text, such as ``body.fin@event=6,inside=utf8``.
+"""Rules and faults as text, such as ``body.fin@event=6,inside=utf8,attempt=1..2``.
 
-What `parse` reads, `spec_of` writes: for every fault of the catalogue
-``parse(spec_of(fault)) == fault``.
+What `parse_rule` reads, `text_of` writes: ``parse_rule(text_of(rule)) == rule`` for every
+rule of the catalogue whose parts have a text. `parse` and `spec_of` do the same for a
+fault alone.
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import json
 from typing import TYPE_CHECKING, Any
 
 from cassette_stream.exceptions import PlanError, UnknownFaultError
 from cassette_stream.faults.catalogue import catalogue
-from cassette_stream.faults.place import Byte, Chunk, Event, Place
+from cassette_stream.faults.draws import Distribution
+from cassette_stream.faults.occasion import Match
+from cassette_stream.faults.parameter import seconds_of, shown
+from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
+from cassette_stream.faults.rule import Rule, info_of, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-    from cassette_stream.faults.info import Fault, FaultInfo, Parameter
+    from cassette_stream.faults.info import Fault, FaultInfo
 
-__all__ = ("parse", "spec_of")
+__all__ = ("parse", "parse_rule", "parse_when", "spec_of", "text_of")
+
+_REFINES = ("inside", "type", "after")
+"""What says more of an event, beside ``event=``."""
+_SCOPE = ("request", "attempt", "times", "p", "expect", "name")
+_MATCH = ("method", "host", "path", "model")
 
 
 def parse(spec: str) -> Fault:
-    """The fault that *spec* tells: ``id@name=value,name=value``.
+    """The fault that *spec* tells, as in ``body.fin@event=6,inside=utf8``.
 
-    The names are one of ``event``, ``byte`` and ``chunk`` for the place, ``inside`` beside
-    ``event``, and the parameters of the fault.
+    Raises:
+        UnknownFaultError: There is no such fault, or it takes no such parameter.
+        PlanError: The text has another form, a value is out of range, or it says when.
+    """
+    rule = parse_rule(spec)
+    if rule.is_random or text_of(rule) != text_of(
+        Rule(rule.fault, at=rule.at, parameters=rule.parameters)
+    ):
+        raise PlanError(f"{spec!r} says when, and a fault alone is always: leave that out")
+    return rule.build()
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule that *text* tells: ``id@name=value,name=value``.
+
+    The names are one of ``event``, ``byte``, ``chunk``, ``after_text``, ``time`` and
+    ``when`` for the place; ``inside``, ``type`` and ``after`` beside ``event``; ``request``,
+    ``attempt``, ``times``, ``p``, ``method``, ``host``, ``path`` and ``model`` for the
+    occasion; ``expect`` and ``name``; and the parameters of the fault.
 
     Raises:
         UnknownFaultError: There is no such fault, or it takes no such parameter.
         PlanError: The text has another form, or a value is out of range.
     """
-    name, _, rest = (part.strip() for part in spec.partition("@"))
-    info = catalogue().get(name)
-    if info is None:
-        raise UnknownFaultError(f"no fault {name!r}; {_nearest(name, catalogue())}")
-    numbers = {parameter.name: parameter for parameter in info.parameters}
-    insides = ("inside",) if info.insides else ()
-    values = _values(info, rest, accepted=(*info.places, *insides, *numbers))
-    at = _place(info, {name: text for name, text in values.items() if name not in numbers})
-    given = {name: _number(numbers[name], values[name]) for name in values.keys() & numbers}
-    return info.make(at=at, **given)
+    id_, _, rest = (part.strip() for part in text.partition("@"))
+    info = info_of(id_)
+    own = tuple(parameter.name for parameter in info.parameters)
+    refines = _REFINES if "event" in info.places else ()
+    accepted = tuple(dict.fromkeys((*info.places, *refines, *own, *_SCOPE, *_MATCH)))
+    values = _values(info, rest, accepted)
+    parameters = {name: values.pop(name) for name in own if name in values}
+    match: dict[str, Any] = {name: values.pop(name) for name in _MATCH if name in values}
+    scope: dict[str, Any] = {name: values.pop(name) for name in _SCOPE if name in values}
+    for name, read in (("times", _whole), ("p", _number)):
+        if name in scope:
+            scope[name] = read(name, scope[name])
+    return Rule(
+        info.id,
+        at=_place(info, values),
+        parameters=parameters,
+        match=Match(**match) if match else None,
+        **scope,
+    )
+
+
+def text_of(rule: Rule) -> str:
+    """The text of *rule*; what has its default value is left out.
+
+    Raises:
+        UnknownFaultError: Its fault is not of the catalogue.
+        PlanError: It has a part that only a plan in YAML can say.
+    """
+    if not isinstance(rule.fault, str):
+        return spec_of(rule.fault)
+    info = info_of(rule.fault)
+    items = [] if rule.at is None else [str(rule.at)]
+    for parameter in info.parameters:
+        value: Any = rule.parameters.get(parameter.name, parameter.default)
+        if isinstance(value, Distribution):
+            raise PlanError(
+                f"{rule.name or info.id}: a distribution is told by YAML, not by a line"
+            )
+        if value != parameter.default:
+            items.append(f"{parameter.name}={value if not _plain(value) else shown(value)}")
+    match = rule.match or Match()
+    if match.headers or match.body:
+        raise PlanError(
+            f"{rule.name or info.id}: headers and bodies are told by YAML, not by a line"
+        )
+    told = {name: getattr(match, name) for name in _MATCH}
+    told |= {name: getattr(rule, name) for name in _SCOPE if name != "name"}
+    told["p"] = None if rule.p == 1 else rule.p
+    items += [f"{name}={value}" for name, value in told.items() if value is not None]
+    return info.id + ("@" if items else "") + ",".join(items)
 
 
 def spec_of(fault: Fault) -> str:
@@ -49,24 +116,16 @@ def spec_of(fault: Fault) -> str:
     Raises:
         UnknownFaultError: The fault is not of the catalogue.
     """
+    told: Any = fault
     for info in catalogue().values():
         if type(fault) is info.make:
-            break
-    else:
-        raise UnknownFaultError(f"{fault!r} is not in the catalogue, so it has no text")
-    told: Any = fault
-    items = [str(told.at)]
-    for parameter in info.parameters:
-        value = getattr(told, parameter.name)
-        if value != parameter.default:
-            items.append(f"{parameter.name}={value!r}")
-    return f"{info.id}@{','.join(items)}"
+            values = {it.name: getattr(told, it.name) for it in info.parameters}
+            return text_of(Rule(info.id, at=getattr(told, "at", None), parameters=values))
+    raise UnknownFaultError(f"{fault!r} is not in the catalogue, so it has no text")
 
 
-def _nearest(name: str, accepted: Iterable[str]) -> str:
-    names = list(accepted)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    return (f"nearest: {near[0]}; " if near else "") + f"there are {', '.join(names)}"
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def _values(info: FaultInfo, text: str, accepted: tuple[str, ...]) -> dict[str, str]:
@@ -76,15 +135,17 @@ def _values(info: FaultInfo, text: str, accepted: tuple[str, ...]) -> dict[str, 
         if not equals:
             raise PlanError(f"{item!r} is not of the form name=value, in {info.id}@{text}")
         if name not in accepted:
-            raise UnknownFaultError(f"{info.id} takes no {name!r}; {_nearest(name, accepted)}")
+            raise UnknownFaultError(f"{info.id} takes no {name!r}; {nearest(name, accepted)}")
         if name in values:
             raise PlanError(f"{name} is there twice, in {info.id}@{text}")
         values[name] = value
     return values
 
 
-def _place(info: FaultInfo, values: dict[str, str]) -> Place:
-    inside: Any = values.pop("inside", None)
+def _place(info: FaultInfo, values: dict[str, str]) -> Place | None:
+    refined = {name: values.pop(name) for name in _REFINES if name in values}
+    if not values and not refined:
+        return None
     if len(values) != 1:
         raise PlanError(
             f"{info.id} takes one place ({', '.join(info.places)}), this has {len(values)}: "
@@ -93,10 +154,15 @@ def _place(info: FaultInfo, values: dict[str, str]) -> Place:
     [(name, text)] = values.items()
     if name == "event":
         known: Any = text if text in {"first", "last", "terminator"} else _whole(name, text)
-        return Event(known, inside=inside)
-    if inside is not None:
-        raise PlanError(f"inside={inside} says where in an event, and this has a {name}")
-    return Byte(_whole(name, text)) if name == "byte" else Chunk(_whole(name, text))
+        after = refined.pop("after", "false")
+        if after not in {"true", "false"}:
+            raise PlanError(f"after is {after!r}; it can be true or false")
+        more: Any = refined
+        return Event(known, after=after == "true", **more)
+    if refined:
+        [first, *_] = refined
+        raise PlanError(f"{first}={refined[first]} says more of an event, and this has a {name}")
+    return _PLACES[name](text)
 
 
 def _whole(name: str, text: str) -> int:
@@ -107,10 +173,40 @@ def _whole(name: str, text: str) -> int:
         raise PlanError(f"{name} is {text!r}; it can be a whole number{names}") from None
 
 
-def _number(parameter: Parameter, text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise PlanError(
-            f"{parameter.name} is {text!r}; it can be a number of {parameter.unit}"
-        ) from None
+        raise PlanError(f"{name} is {text!r}; it can be a number") from None
+
+
+def _time(text: str) -> Time:
+    seconds = seconds_of(text)
+    if seconds is None:
+        raise PlanError(f"time is {text!r}; it can be a number of seconds, or as in 900ms")
+    return Time(seconds)
+
+
+def parse_when(text: str) -> When:
+    """The place that a text such as ``choices[0].finish_reason==stop`` tells.
+
+    Raises:
+        PlanError: It has another form.
+    """
+    path, equals, value = text.partition("==")
+    try:
+        told = json.loads(value)
+    except ValueError:
+        told = value.strip()  # a word without its quotes
+    if not equals or isinstance(told, dict | list):
+        raise PlanError(f"when is {text!r}; write it like choices[0].finish_reason==stop")
+    return When(path.strip(), told)
+
+
+_PLACES: dict[str, Callable[[str], Place]] = {
+    "byte": lambda text: Byte(_whole("byte", text)),
+    "chunk": lambda text: Chunk(_whole("chunk", text)),
+    "after_text": lambda text: AfterText(_whole("after_text", text)),
+    "time": _time,
+    "when": parse_when,
+}

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cassette_stream.exceptions import UnknownFaultError
-from cassette_stream.faults.place import Byte, Chunk, Event
+from cassette_stream.exceptions import PlanError
+from cassette_stream.faults.edit import dialect_in
+from cassette_stream.faults.place import Place
 from cassette_stream.faults.seek import why_missing
-from cassette_stream.faults.spec import spec_of
+from cassette_stream.faults.spec import spec_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from cassette_stream.faults.info import Fault
+    from cassette_stream.faults.info import Fault, FaultInfo
+    from cassette_stream.faults.rule import Rule
     from cassette_stream.script import Script, Step
 
 __all__ = ("watch", "why_unfired")
@@ -52,30 +54,36 @@ def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Scri
         on_strike()
 
 
-def why_unfired(fault: Fault, scripts: Iterable[Script]) -> str:
+def why_unfired(fault: Fault, scripts: Iterable[Script], rule: Rule | None = None) -> str:
     """Why *fault* never struck, as the text of an error.
 
-    *scripts* are the whole scripts that it was given, told anew.
+    *scripts* are the whole scripts that it was given, told anew; *rule* is whose it is.
     """
-    reasons = dict.fromkeys(_reason(fault, list(script)) for script in scripts)
+    info = None if rule is None else rule.info
+    reasons = dict.fromkeys(_reason(fault, list(script), info) for script in scripts)
     why = "; ".join(reasons) or "no recorded response was played"
-    return f"{_name(fault)} never fired: {why}"
+    return f"{_name(fault, rule)} never fired: {why}"
 
 
-def _name(fault: Fault) -> str:
+def _name(fault: Fault, rule: Rule | None) -> str:
     try:
-        return spec_of(fault)
-    except UnknownFaultError:
+        return spec_of(fault) if rule is None else text_of(rule)
+    except PlanError:
         return repr(fault)
 
 
-def _reason(fault: Fault, steps: list[Step]) -> str:
+def _reason(fault: Fault, steps: list[Step], info: FaultInfo | None) -> str:
     strikes: list[bool] = []
     for _ in watch(fault, iter(steps), lambda: strikes.append(True)):
         if strikes:
             break
     if strikes:
         return "the stream was not read that far"
+    if info is not None and info.dialects is not None:
+        dialect = dialect_in(steps)
+        if not info.has(dialect):
+            known = ", ".join(sorted(info.dialects))
+            return f"it is for streams of {known}, and this is {dialect or 'of no known dialect'}"
     place = getattr(fault, "at", None)
-    missing = why_missing(iter(steps), place) if isinstance(place, Event | Byte | Chunk) else None
+    missing = why_missing(iter(steps), place) if isinstance(place, Place) else None
     return missing or "the stream is the same with it"

@@ -12,13 +12,15 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal, TypeAlias
 
-from cassette_stream import faults as faults_
 from cassette_stream.cassette.match import Matcher, Matchers, matchers
 from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
-from cassette_stream.faults import Fault
+from cassette_stream.faults import Fault, Plan, Rule, plan_of
 
-__all__ = ("Mode", "Options", "Pace", "default_mode")
+__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode")
+
+Faults: TypeAlias = str | Fault | Rule | Plan | Iterable[str | Fault | Rule]
+"""How replayed streams break: a plan, or what several make one of, applied in turn."""
 
 
 class Mode(StrEnum):
@@ -51,7 +53,7 @@ class Options:
     mode: Mode
     matchers: Matchers
     pace: Pace
-    faults: tuple[Fault, ...]
+    faults: Plan
     redactor: Redactor | None
     allow_repeats: bool
     before_record_request: Callable[[Request], Request | None] | None
@@ -68,7 +70,7 @@ class Options:
         match_on: Sequence[str | Matcher],
         ignore: Sequence[str],
         pace: Pace,
-        faults: str | Fault | Iterable[str | Fault],
+        faults: Faults,
         redact: Redactor | Literal["default"] | None,
         allow_repeats: bool,
         before_record_request: Callable[[Request], Request | None] | None,
@@ -82,7 +84,7 @@ class Options:
             mode=default_mode() if mode is None else _mode(mode),
             matchers=matchers(_names("match_on", match_on), _names("ignore", ignore)),
             pace=_pace(pace),
-            faults=tuple(_faults(faults)),
+            faults=plan_of(faults),
             redactor=_redactor(redact),
             allow_repeats=allow_repeats,
             before_record_request=before_record_request,
@@ -127,18 +129,6 @@ def _names(option: str, values: Sequence[object]) -> Sequence[str]:
     if isinstance(values, str):
         raise TypeError(f"{option} takes several, in a tuple or list: ({values!r},)")
     return values  # type: ignore[return-value]  # each is checked by the one that it is for
-
-
-def _faults(faults: str | Fault | Iterable[str | Fault]) -> Iterable[Fault]:
-    if isinstance(faults, str) or callable(faults):
-        faults = (faults,)
-    for fault in faults:
-        if isinstance(fault, str):
-            yield faults_.parse(fault)
-        elif callable(fault):
-            yield fault
-        else:
-            raise TypeError(f"a fault is a value of cassette_stream.faults or its text: {fault!r}")
 
 
 # A redactor compiles what it looks for, and keeps nothing of what it sees.

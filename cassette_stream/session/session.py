@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -21,9 +22,10 @@ from cassette_stream.exceptions import (
     CassetteNotFoundError,
     SessionError,
     UnfiredRuleError,
+    UnfiredRuleWarning,
     UnplayedError,
 )
-from cassette_stream.faults import watch, why_unfired
+from cassette_stream.faults import Injector, Strike
 from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script
@@ -87,7 +89,7 @@ class Session:
         self._replayer: Replayer | None = None
         # The one that was read last: repeats and rewinds play it again and again.
         self._last: tuple[int, Interaction] | None = None
-        self._struck: set[int] = set()
+        self._injector = Injector(options.faults)
         self._misses: list[CassetteError] = []
         self._is_open = False
         self._discarded = False
@@ -112,6 +114,11 @@ class Session:
     def unplayed(self) -> tuple[Interaction, ...]:
         """The interactions that could have been played and were not."""
         return self._where(played=False)
+
+    @property
+    def strikes(self) -> tuple[Strike, ...]:
+        """The faults that struck so far, and on which request and attempt."""
+        return tuple(self._injector.strikes)
 
     def _where(self, *, played: bool) -> tuple[Interaction, ...]:
         counts = enumerate(self._replayer.played if self._replayer else ())
@@ -240,11 +247,16 @@ class Session:
     def _unfired(self) -> list[UnfiredRuleError]:
         if self._replayer is None:
             return []  # a recording is never broken
-        return [
-            UnfiredRuleError(why_unfired(fault, map(script_of, self.played)))
-            for number, fault in enumerate(self._options.faults)
-            if number not in self._struck
-        ]
+        reasons = self._injector.unfired(self._faithful)
+        if self._options.faults.on_unfired == "warn":
+            for reason in reasons:
+                warnings.warn(reason, UnfiredRuleWarning, stacklevel=2)
+            return []
+        return [UnfiredRuleError(reason) for reason in reasons]
+
+    def _faithful(self, number: object) -> Script:
+        assert isinstance(number, int)
+        return script_of(self._reader[number])
 
     def decide(self, request: Request) -> Decision:
         """What is to be done with *request*; the transports ask this.
@@ -270,7 +282,7 @@ class Session:
         live = options.redactor.request(request) if options.redactor else request
         with self._lock:
             if (number := replayer.find(live)) is not None:
-                return self._play(number)
+                return self._play(live, number)
             if self.mode is not Mode.NEW_EPISODES:
                 raise self._miss(replayer, live)
             return self._record(request)
@@ -279,12 +291,13 @@ class Session:
         """Whether network stacks that no cassette sees may connect to *host* meanwhile."""
         return not self._options.guard or self._options.ignores(host)
 
-    def _play(self, number: int) -> Play:
+    def _play(self, live: Request, number: int) -> Play:
         if self._last is None or self._last[0] != number:
             self._last = number, self._reader[number]
-        script: Script = script_of(self._last[1])
-        for rank, fault in enumerate(self._options.faults):
-            script = watch(fault, script, partial(self._struck.add, rank))
+        assert self._replayer is not None
+        # What was broken is not used up: whoever tries again finds it.
+        give_back = partial(self._replayer.give_back, number)
+        script = self._injector.rewrite(script_of(self._last[1]), live, number, give_back)
         return Play(script, self._clock)
 
     def _record(self, request: Request) -> Recording:

@@ -12,9 +12,8 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 from cassette_stream.cassette.match import Matcher
 from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
-from cassette_stream.faults import Fault
 from cassette_stream.session import current
-from cassette_stream.session.options import Options, Pace
+from cassette_stream.session.options import Faults, Options, Pace
 from cassette_stream.session.session import Session
 
 __all__ = ("UseCassette", "use_cassette")
@@ -30,7 +29,7 @@ def use_cassette(
     match_on: Sequence[str | Matcher] = ("method", "url", "body"),
     ignore: Sequence[str] = (),
     pace: Pace = "instant",
-    faults: str | Fault | Sequence[str | Fault] = (),
+    faults: Faults = (),
     redact: Redactor | Literal["default"] | None = "default",
     allow_repeats: bool = False,
     before_record_request: Callable[[Request], Request | None] | None = None,
@@ -57,8 +56,10 @@ def use_cassette(
         pace: ``instant`` plays without waiting, on a virtual clock that read timeouts
             still see; ``recorded`` takes the time that the recording took; a number plays
             so many times as fast.
-        faults: How the replayed streams break, in the order of application: values of
-            `cassette_stream.faults`, or their text, as in ``"body.fin@event=6"``.
+        faults: How the replayed streams break: a `cassette_stream.faults.Plan`; or rules and
+            faults of `cassette_stream.faults`, or their text, as in ``"body.fin@event=6"``,
+            which apply in turn. A reply that was broken can be asked for again, as a retry
+            does.
         redact: What is replaced before anything is written; None keeps everything.
         allow_repeats: Start over after the last interaction that matches.
         before_record_request: Gets each request; gives it back, or a changed one to match

@@ -1,0 +1,195 @@
+"""Plans as YAML, both ways. What is wrong in one is told with its line and column.
+
+A plan is read as strictly as a cassette: no tags, anchors, merge keys or keys twice, and
+its values are what JSON would take them for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import yaml
+
+from cassette_stream.cassette.events import Events, Origin
+from cassette_stream.cassette.values import take_value
+from cassette_stream.exceptions import CassetteFormatError, PlanError
+from cassette_stream.faults.draws import Distribution, Range
+from cassette_stream.faults.occasion import Match, Span
+from cassette_stream.faults.parameter import seconds_of
+from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
+from cassette_stream.faults.plan import Plan
+from cassette_stream.faults.rule import Rule, nearest
+from cassette_stream.faults.spec import parse_when
+
+__all__ = ("SCHEMA", "read_plan", "write_plan")
+
+SCHEMA = 1
+_RULE = ("name", "fault", "at", "with", "scope", "p", "expect")
+_SCOPE = ("request", "attempt", "times", "match")
+_MATCH = {"method": "method", "host": "host", "path": "path", "model": "model"} | {
+    "header": "headers",
+    "body": "body",
+}
+_REFINES = ("inside", "type", "nth", "after")
+
+
+def read_plan(data: bytes | str, *, file: str = "the plan") -> Plan:
+    """The plan that *data*, YAML with a map ``faults``, tells.
+
+    Raises:
+        PlanError: It tells none; the message has the line and column.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        events = Events(raw.decode("utf-8"), Origin(file, raw, 0))
+        return _plan(events)
+    except CassetteFormatError as error:
+        raise PlanError(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{file} is no UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def write_plan(plan: Plan) -> str:
+    """The YAML of *plan*, which `read_plan` takes.
+
+    Raises:
+        PlanError: A fault of it is of the user's own, and so has no text.
+    """
+    told: dict[str, object] = {"schema": SCHEMA, "seed": plan.seed}
+    told |= {} if plan.mode == "all" else {"mode": plan.mode}
+    told |= {} if plan.on_unfired == "error" else {"on_unfired": plan.on_unfired}
+    told["rules"] = [_told(rule) for rule in plan.rules]
+    return yaml.safe_dump({"faults": told}, sort_keys=False, allow_unicode=True)
+
+
+def _plan(events: Events) -> Plan:
+    found: dict[str, Any] = {}
+    rules: list[Rule] = []
+    events.open()
+    for _ in events.keys("the plan", ("faults",)):
+        for key in events.keys("faults", ("schema", "seed", "mode", "on_unfired", "rules")):
+            if key == "rules":
+                for start in events.items("rules"):
+                    mark = events.mark
+                    value = take_value(events, start, "a rule")
+                    try:
+                        rules.append(_rule(value))
+                    except PlanError as error:
+                        raise events.error(str(error), mark) from None
+            else:
+                found[key] = take_value(events, events.node(), key)
+                if key == "schema" and found[key] != SCHEMA:
+                    raise events.error(
+                        f"this is a plan of schema {found[key]}, and this package reads {SCHEMA}"
+                    )
+    events.close()
+    found.pop("schema", None)
+    try:
+        return Plan(tuple(rules), **found)
+    except PlanError as error:
+        raise events.error(str(error)) from None
+
+
+def _rule(value: object) -> Rule:
+    told = _map("a rule", value, _RULE)
+    if not isinstance(told.get("fault"), str):
+        raise PlanError("a rule names its fault, as in fault: body.fin")
+    scope = _map("scope", told.get("scope", {}), _SCOPE)
+    parts: dict[str, Any] = {name: scope[name] for name in _SCOPE[:3] if name in scope}
+    if "match" in scope:
+        match = _map("match", scope["match"], tuple(_MATCH))
+        parts["match"] = Match(**{_MATCH[name]: it for name, it in match.items()})
+    parts |= {name: told[name] for name in ("name", "p", "expect") if name in told}
+    return Rule(
+        told["fault"],
+        at=_place(told["at"]) if "at" in told else None,
+        parameters=_map("with", told.get("with", {})),
+        **parts,
+    )
+
+
+def _place(value: object) -> Place:
+    told = _map("at", value, ("event", "byte", "chunk", "after_text", "time", "when", *_REFINES))
+    refined: dict[str, Any] = {name: told.pop(name) for name in _REFINES if name in told}
+    if len(told) != 1:
+        raise PlanError(f"at takes one place, as in {{event: 3}}; this has {', '.join(told) or 0}")
+    [(name, where)] = told.items()
+    if name == "event":
+        if isinstance(where, dict):
+            refined |= _map("event", where, ("type", "nth"))
+            where = 1
+        return Event(refined.pop("nth", where), **refined)
+    if refined:
+        raise PlanError(f"{', '.join(refined)} says more of an event, and this has a {name}")
+    if name == "time":
+        seconds = seconds_of(where)
+        return Time(where if seconds is None else seconds)
+    return parse_when(where) if name == "when" else _PLACES[name](where)
+
+
+_PLACES: dict[str, Any] = {"byte": Byte, "chunk": Chunk, "after_text": AfterText}
+
+
+def _map(name: str, value: object, known: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{name} takes a map, not {value!r}")
+    for key in value:
+        if known and key not in known:
+            raise PlanError(f"{name} takes no {key!r}; {nearest(key, known)}")
+    return dict(value)
+
+
+def _told(rule: Rule) -> dict[str, object]:
+    if not isinstance(rule.fault, str):
+        raise PlanError(f"{rule.name}: {rule.fault!r} is not in the catalogue, so it has no text")
+    match = {
+        name: getattr(rule.match, field)
+        for name, field in _MATCH.items()
+        if rule.match is not None and getattr(rule.match, field) is not None
+    }
+    scope = {name: _plain(getattr(rule, name)) for name in _SCOPE[:3]}
+    told = {
+        "name": rule.name or None,
+        "fault": rule.fault,
+        "at": rule.at and _told_place(rule.at),
+        "with": {name: _plain(value) for name, value in rule.parameters.items()} or None,
+        "scope": {k: v for k, v in {**scope, "match": match or None}.items() if v is not None}
+        or None,
+        "p": None if rule.p == 1 else rule.p,
+        "expect": rule.expect,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _told_place(place: Place) -> dict[str, object]:
+    match place:
+        case Event(n):
+            more = {"type": place.type, "inside": place.inside, "after": place.after or None}
+            return {"event": n} | {name: it for name, it in more.items() if it is not None}
+        case When():
+            return {"when": str(place).removeprefix("when=")}
+        case Time(seconds):
+            return {"time": seconds}
+        case Byte(n):
+            return {"byte": n}
+        case Chunk(n):
+            return {"chunk": n}
+        case AfterText(n):
+            return {"after_text": n}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Span(first, last):
+            return first if first == last else str(value)
+        case Range():
+            return str(value)
+        case Distribution():
+            told = {
+                "distribution": "lognormal",
+                "median": value.median,
+                "sigma": value.sigma,
+            }
+            return {**told, **({} if math.isinf(value.most) else {"max": value.most})}
+    return "inf" if value == math.inf else value
