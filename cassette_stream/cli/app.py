@@ -171,3 +171,86 @@ def lint(
     with _one_line_errors():
         problems = body.run(paths, fix=fix)
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command(
+    epilog='As in: [bold]cassette-stream chat gpt-4o-mini "Count from 1 to 5"[/bold], '
+    "which needs no network and no key."
+)
+def chat(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="As completion takes it.", show_default=False),
+    ],
+    prompt: Annotated[
+        str,
+        typer.Argument(metavar="PROMPT", help="A text; - is standard input.", show_default=False),
+    ],
+    *,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Ask the provider itself; its variables hold the key."),
+    ] = False,
+    api_base: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask what is there instead.", show_default=False),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Say this before the prompt.", show_default=False),
+    ] = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A JSON list of tools, in the shape of chat completions.",
+            show_default=False,
+        ),
+    ] = None,
+    reasoning: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EFFORT",
+            help="Ask for reasoning, as in low, medium or high.",
+            show_default=False,
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Let it say no more.", show_default=False),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long it may be silent."),
+    ] = 600,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A cassette that will hold this run.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Ask a model, and show its answer as it comes.
+
+    A server in this process answers, unless --live or --api-base says who else. The text goes
+    to standard output, all else to standard error.
+    Exit code 1: the stream failed; 130: you stopped it.
+    """
+    from cassette_stream.cli import chat as body  # noqa: PLC0415
+
+    if live and api_base is not None:
+        raise typer.BadParameter("--live and --api-base name two places; give one of them")
+    with _one_line_errors():
+        code = body.run(
+            model,
+            prompt,
+            live=live,
+            api_base=api_base,
+            system=system,
+            tools=tools,
+            record=record,
+            reasoning_effort=reasoning,
+            max_tokens=max_tokens,
+            timeout=timeout,
+        )
+    raise typer.Exit(code)
