@@ -277,6 +277,15 @@ ROWS: dict[str, Row] = {
     ),
     "leading BOM": Row(sent=lambda wire: [b"\xef\xbb\xbf", wire.whole], text="Hello, you"),
     "one event over two `data:` lines": Row(sent=over_two_lines, text="Hello, you"),
+    "CRLF": Row(sent=lambda wire: [wire.whole.replace(b"\n", b"\r\n")], text="Hello, you"),
+    "CR": Row(sent=lambda wire: [wire.whole.replace(b"\n", b"\r")], text="Hello, you"),
+    "no blank after the colon": Row(
+        sent=lambda wire: [wire.whole.replace(b"data: ", b"data:")], text="Hello, you"
+    ),
+    "a byte at a time": Row(
+        sent=lambda wire: [wire.whole[at : at + 1] for at in range(len(wire.whole))],
+        text="Hello, you",
+    ),
     "comments": Row(
         sent=lambda wire: [b": ping\n\n", wire.hello, b": ping\n", wire.finish],
     ),

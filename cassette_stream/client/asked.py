@@ -6,6 +6,7 @@ Every mistake of the caller is an error here, and so at the call.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import APIError
 
 __all__ = ("Asked", "Limits", "ask", "limits_of", "retries_of")
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def ask(
     model: str,
     messages: Sequence[Mapping[str, object]],
     *,
-    stream: bool,
+    stream: bool | None,
     limits: Limits,
     max_retries: int,
     strict: bool,
@@ -76,16 +80,19 @@ def ask(
         APIError: There is no such provider, no key, or the provider has no such parameter.
     """
     _check_types(model, messages)
+    _check_flags(stream=stream, strict=strict, drop_params=drop_params)
+    headers = _checked(extra_headers)
     endpoint = resolve(
         model, custom_llm_provider=custom_llm_provider, api_base=api_base, api_key=api_key
     )
     given = {name: value for name, value in params.items() if value is not None}
+    include_usage = _include_usage(given.get("stream_options"))
     call = Call(
         model=endpoint.model,
         messages=messages,
-        stream=stream,
+        stream=bool(stream),
         params=given,
-        extra_body=dict(extra_body or {}),
+        extra_body=dict(_mapping("extra_body", extra_body)),
         drop_params=drop_params,
     )
     try:
@@ -96,11 +103,11 @@ def ask(
     return Asked(
         endpoint=endpoint,
         url=endpoint.url(request.path),
-        headers={**request.headers, **endpoint.headers, **_checked(extra_headers)},
+        headers={**request.headers, **endpoint.headers, **headers},
         body=request.body,
-        stream=stream,
+        stream=bool(stream),
         # An answer that is given whole has its usage in it, asked for or not.
-        include_usage=not stream or _include_usage(given.get("stream_options")),
+        include_usage=include_usage or not stream,
         strict=strict,
         limits=limits,
         max_retries=max_retries,
@@ -166,15 +173,45 @@ def _check_types(model: Any, messages: Any) -> None:
             raise TypeError(f"messages[{number}] must be a mapping, not {message!r}")
 
 
+def _check_flags(**flags: object) -> None:
+    for name, value in flags.items():
+        if not isinstance(value, bool | None):
+            raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
 def _include_usage(options: object) -> bool:
-    return isinstance(options, Mapping) and bool(options.get("include_usage"))
+    if not isinstance(options, Mapping | None):
+        raise TypeError(
+            "stream_options must be a mapping such as {'include_usage': True}, "
+            f"not {type(options).__name__}"
+        )
+    return bool(options and options.get("include_usage"))
 
 
-def _checked(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """The caller's own *headers*, lower-case, so that they win over those of the same name."""
-    for name, value in (headers or {}).items():
+def _checked(headers: object) -> dict[str, str]:
+    """The caller's own *headers*, lower-case, so that they win over those of the same name.
+
+    They may hold keys, and the HTTP library's own errors would quote them.
+    """
+    checked = {}
+    for name, value in _mapping("extra_headers", headers).items():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of extra_headers must be texts, not {name!r}")
         if not isinstance(value, str):
             raise TypeError(f"extra_headers[{name!r}] must be a text, not {type(value).__name__}")
-        if not (name.isascii() and value.isascii()):
-            raise ValueError(f"extra_headers[{name!r}] holds what is not ASCII")
-    return {name.lower(): value for name, value in (headers or {}).items()}
+        if not _HEADER.fullmatch(name):
+            raise ValueError(f"extra_headers holds {name!r}, and no header has such a name")
+        if _NOT_IN_A_HEADER.search(text := value.strip(" \t")):
+            raise ValueError(
+                f"extra_headers[{name!r}] holds what no header can: a line break, or a letter "
+                "beyond ASCII"
+            )
+        checked[name.lower()] = text
+    return checked
+
+
+def _mapping(name: str, value: object) -> Mapping[Any, Any]:
+    """*value*, which may be None for an empty one."""
+    if not isinstance(value, Mapping | None):
+        raise TypeError(f"{name} must be a mapping, not {type(value).__name__}")
+    return value or {}

@@ -149,7 +149,7 @@ def completion(
     asked = ask(
         model,
         messages,
-        stream=bool(stream),
+        stream=stream,
         limits=limits_of(timeout, first_chunk_timeout, total_timeout),
         max_retries=retries_of(num_retries, max_retries),
         strict=strict,
@@ -268,7 +268,7 @@ async def acompletion(
     asked = ask(
         model,
         messages,
-        stream=bool(stream),
+        stream=stream,
         limits=limits_of(timeout, first_chunk_timeout, total_timeout),
         max_retries=retries_of(num_retries, max_retries),
         strict=strict,

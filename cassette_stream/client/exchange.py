@@ -11,6 +11,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
+from os import urandom
 from typing import Any
 
 from cassette_stream.chunks import ModelResponseStream
@@ -103,6 +105,7 @@ class Exchange:
             self._asked,
             status=response.status_code,
             headers=headers,
+            id=self._id(headers),
             created=self._created(headers),
             retries=self._retries,
             now=now,
@@ -139,6 +142,13 @@ class Exchange:
     def _left(self) -> float:
         """Seconds until there must be an end; a little even when there are none."""
         return max(self._deadline - self._real.now(), 0.001)
+
+    def _id(self, headers: Mapping[str, str]) -> str:
+        """A name for a stream that has none of its own, the same in every replay."""
+        if self.clock is self._real:
+            return f"chatcmpl-{urandom(12).hex()}"
+        seed = repr((self._asked.body, sorted(headers.items())))
+        return f"chatcmpl-{blake2b(seed.encode(), digest_size=12).hexdigest()}"
 
     def _created(self, headers: Mapping[str, str]) -> int:
         """The date of the response. A replay of one without a date has none: it must not differ."""

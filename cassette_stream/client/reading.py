@@ -41,6 +41,7 @@ class Reading:
         asked: The call.
         status: The response's.
         headers: The response's, lower-case.
+        id: What chunks are called where the provider does not say.
         created: What chunks say of their time where the provider does not.
         retries: How often the request was tried again.
         now: The time in seconds, of a clock that only goes forward.
@@ -57,6 +58,7 @@ class Reading:
         *,
         status: int,
         headers: Mapping[str, str],
+        id: str,  # noqa: A002 - the field's own word
         created: int,
         retries: int,
         now: Callable[[], float],
@@ -73,6 +75,7 @@ class Reading:
         self.normal = NormalForm(
             include_usage=asked.include_usage,
             model=endpoint.model,
+            id=id,
             created=created,
             hidden_params={"custom_llm_provider": endpoint.provider},
         )

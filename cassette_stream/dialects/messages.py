@@ -25,6 +25,7 @@ __all__ = (
     "mapping",
     "need",
     "parts",
+    "stops_of",
     "url_of",
 )
 
@@ -69,6 +70,18 @@ def parts(message: Json) -> list[Json]:
         raise TypeError(f"content is a text, a list of parts or None, not {content!r}")
     found = [mapping(part, "a part of content") for part in content]
     return [part for part in found if part.get("type") != "text" or need(part, "text")]
+
+
+def stops_of(stop: object) -> list[str]:
+    """The texts at which an answer is to *stop*, of which one may stand alone.
+
+    Raises:
+        TypeError: It is neither a text nor a list of texts.
+    """
+    texts = [stop] if isinstance(stop, str) else stop
+    if isinstance(texts, Sequence) and all(isinstance(text, str) for text in texts):
+        return list(texts)
+    raise TypeError(f"stop is a text or a list of texts, not {stop!r}")
 
 
 def instructions_of(messages: Sequence[Json]) -> tuple[list[Json], list[Json]]:

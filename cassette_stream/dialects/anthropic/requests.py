@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cassette_stream.dialects.anthropic.conversation import conversation
 from cassette_stream.dialects.call import Call, HttpRequest, post
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need
+from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
 from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
@@ -74,7 +74,7 @@ def _max_tokens(_: Call, limit: Any) -> Json:
 
 
 def _stop(_: Call, stop: Any) -> Json:
-    return {"stop_sequences": [stop] if isinstance(stop, str) else list(stop)}
+    return {"stop_sequences": stops_of(stop)}
 
 
 def _user(_: Call, user: Any) -> Json:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.gemini.conversation import conversation
 from cassette_stream.dialects.gemini.schemas import parameters
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need
+from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
 
 __all__ = ("request",)
 
@@ -84,7 +84,7 @@ def _nothing(_: Call, __: Any) -> Json:
 
 
 def _stop(_: Call, stop: Any) -> Json:
-    return _config(stopSequences=[stop] if isinstance(stop, str) else list(stop))
+    return _config(stopSequences=stops_of(stop))
 
 
 def _modalities(_: Call, modalities: Any) -> Json:

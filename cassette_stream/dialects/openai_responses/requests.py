@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cassette_stream.dialects.call import Call, HttpRequest, post
-from cassette_stream.dialects.messages import Json, given, mapping
+from cassette_stream.dialects.messages import Json, function_of, given, mapping
 from cassette_stream.dialects.openai_responses.conversation import conversation
 
 __all__ = ("request",)
@@ -68,6 +68,8 @@ def _tools(tools: object) -> dict[str, Any]:
 
 
 def _tool(tool: Json) -> Json:
+    if tool.get("type") == "function" and "function" in tool:
+        function_of(tool, "a tool")
     flat = _flat(tool)
     if flat.get("type") == "function":
         # Without a word the Responses API is strict, and chat completions are not.
