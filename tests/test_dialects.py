@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from decoded import decoded as decoded_by
+from decoded import normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies_completions import completions, cuts, texts
@@ -19,6 +21,7 @@ from cassette_stream.chunks import (
     ChatCompletionMessageToolCall,
     Choices,
     CompletionTokensDetails,
+    Custom,
     Function,
     Message,
     ModelResponse,
@@ -26,6 +29,7 @@ from cassette_stream.chunks import (
     RedactedThinking,
     Thinking,
     Usage,
+    stream_chunk_builder,
 )
 from cassette_stream.dialects import anthropic, gemini, openai_chat
 from cassette_stream.dialects.encoding import weave, words
@@ -256,6 +260,36 @@ def test_anthropic_sends_one_choice() -> None:
         anthropic.encode(two)
     with pytest.raises(ValueError, match="anthropic sends one choice, not 2"):
         anthropic.encode_body(two)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [anthropic.encode, anthropic.encode_body, gemini.encode, gemini.encode_body],
+    ids=lambda it: f"{it.__module__.split('.')[2]} {it.__name__}",
+)
+def test_a_custom_tool_is_refused_where_there_is_none(encode: Callable[..., Any]) -> None:
+    shell = ChatCompletionMessageToolCall(
+        id="call_0", type="custom", custom=Custom(name="sh", input="ls")
+    )
+    whole = completion(answer(finish="tool_calls", tool_calls=[shell]))
+
+    with pytest.raises(ValueError, match="no custom tools, and 'call_0' calls 'sh'"):
+        encode(whole)
+
+
+def test_openai_tells_the_input_of_a_custom_tool() -> None:
+    shell = ChatCompletionMessageToolCall(
+        id="call_0", type="custom", custom=Custom(name="sh", input="ls -l")
+    )
+    whole = completion(answer(finish="tool_calls", tool_calls=[shell]))
+    chunks = normal(decoded_by(openai_chat.Decoder(), b"".join(openai_chat.encode(whole))))
+    response = stream_chunk_builder(chunks)
+
+    assert response is not None
+    assert response.choices[0].message.tool_calls == [shell]
+    assert json.loads(openai_chat.encode_body(whole))["choices"][0]["message"]["tool_calls"] == [
+        {"id": "call_0", "type": "custom", "custom": {"name": "sh", "input": "ls -l"}}
+    ]
 
 
 @pytest.mark.parametrize("encode", [anthropic.encode_body, gemini.encode_body, gemini.encode])

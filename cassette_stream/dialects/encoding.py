@@ -13,7 +13,17 @@ from typing import TypeAlias, TypeVar
 
 from cassette_stream.chunks import Choices, ModelResponse
 
-__all__ = ("Cut", "Pieces", "as_cut", "compact", "json_object", "only_choice", "weave", "words")
+__all__ = (
+    "Cut",
+    "Pieces",
+    "as_cut",
+    "compact",
+    "json_object",
+    "only_choice",
+    "only_functions",
+    "weave",
+    "words",
+)
 
 Cut: TypeAlias = Callable[[str], Iterable[str]]
 Pieces: TypeAlias = Cut | Sequence[int]
@@ -82,6 +92,17 @@ def only_choice(completion: ModelResponse, dialect: str) -> Choices:
     if len(completion.choices) != 1:
         raise ValueError(f"{dialect} sends one choice, not {len(completion.choices)}")
     return completion.choices[0]
+
+
+def only_functions(completion: ModelResponse, dialect: str) -> None:
+    """Refuse a call of a custom tool in *completion*, for a *dialect* that has functions alone."""
+    for choice in completion.choices:
+        for call in choice.message.tool_calls or ():
+            if call.custom is not None:
+                raise ValueError(
+                    f"{dialect} has no custom tools, and {call.id!r} calls {call.custom.name!r}: "
+                    "send it as a function"
+                )
 
 
 def compact(value: object) -> str:

@@ -26,6 +26,7 @@ from cassette_stream.dialects.encoding import (
     compact,
     json_object,
     only_choice,
+    only_functions,
     words,
 )
 from cassette_stream.wire import encode_event
@@ -61,9 +62,10 @@ def encode(completion: ModelResponse, *, pieces: Pieces = words) -> Iterator[byt
     Reasoning goes as its thinking blocks if there are any, a refusal as text.
 
     Raises:
-        ValueError: There is not exactly one choice, or *pieces* are no sizes; while
-            iterating: they do not join to the text.
+        ValueError: There is not exactly one choice, a custom tool is called, or *pieces* are
+            no sizes; while iterating: they do not join to the text.
     """
+    only_functions(completion, "anthropic")
     return _events(completion, only_choice(completion, "anthropic"), as_cut(pieces))
 
 
@@ -146,9 +148,10 @@ def encode_body(completion: ModelResponse) -> bytes:
     """The body that answers a request without ``stream``.
 
     Raises:
-        ValueError: There is not exactly one choice, or the arguments of a tool call are
-            not a JSON object.
+        ValueError: There is not exactly one choice, a custom tool is called, or the arguments
+            of a tool call are not a JSON object.
     """
+    only_functions(completion, "anthropic")
     choice = only_choice(completion, "anthropic")
     body = _envelope(completion) | {
         "content": [_whole(block) for block in _blocks(choice.message)],

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from cassette_stream.chunks import ChatCompletionMessageToolCall, Choices, ModelResponse, Usage
-from cassette_stream.dialects.encoding import Cut, Pieces, as_cut, json_object, weave, words
+from cassette_stream.dialects.encoding import (
+    Cut,
+    Pieces,
+    as_cut,
+    json_object,
+    only_functions,
+    weave,
+    words,
+)
 from cassette_stream.wire import encode_event
 
 __all__ = ("encode", "encode_body", "encode_error", "encode_error_body")
@@ -54,9 +62,10 @@ def encode(
         interleave: Candidates send a frame each in turn, not one after the other.
 
     Raises:
-        ValueError: *pieces* are no sizes or do not join to the text, or the arguments of
-            a tool call are not a JSON object.
+        ValueError: *pieces* are no sizes or do not join to the text, a custom tool is called,
+            or the arguments of a tool call are not a JSON object.
     """
+    only_functions(completion, "gemini")
     cut = as_cut(pieces)
     calls = [_calls(choice) for choice in completion.choices]
     streams = (_frames(*pair, cut) for pair in zip(completion.choices, calls, strict=True))
@@ -124,8 +133,10 @@ def encode_body(completion: ModelResponse) -> bytes:
     """The body that answers a request that is not streamed.
 
     Raises:
-        ValueError: The arguments of a tool call are not a JSON object.
+        ValueError: A custom tool is called, or the arguments of a tool call are not a JSON
+            object.
     """
+    only_functions(completion, "gemini")
     candidates = [
         _candidate(choice, [*_texts(choice, _whole), *_calls(choice)], last=True)
         for choice in completion.choices

@@ -123,15 +123,18 @@ def _opening(
 def _call_deltas(
     index: int, call: ChatCompletionMessageToolCall, cut: Cut
 ) -> Iterator[dict[str, object]]:
-    start = {
-        "index": index,
-        "id": call.id,
-        "type": call.type,
-        "function": {"name": call.function.name, "arguments": ""},
-    }
+    kind, name, field, text = _called(call)
+    start = {"index": index, "id": call.id, "type": kind, kind: {"name": name, field: ""}}
     yield {"tool_calls": [start]}
-    for piece in cut(call.function.arguments):
-        yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+    for piece in cut(text):
+        yield {"tool_calls": [{"index": index, kind: {field: piece}}]}
+
+
+def _called(call: ChatCompletionMessageToolCall) -> tuple[str, str | None, str, str]:
+    """What kind of tool is called, its name, and what it is called with: the field and its text."""
+    if call.custom is not None:
+        return "custom", call.custom.name, "input", call.custom.input
+    return "function", call.function.name, "arguments", call.function.arguments
 
 
 def encode_body(completion: ModelResponse) -> bytes:
@@ -164,15 +167,13 @@ def _message(message: Message) -> dict[str, object]:
     if message.reasoning_content is not None:
         value["reasoning_content"] = message.reasoning_content
     if message.tool_calls:
-        value["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": call.type,
-                "function": {"name": call.function.name, "arguments": call.function.arguments},
-            }
-            for call in message.tool_calls
-        ]
+        value["tool_calls"] = [_whole_call(call) for call in message.tool_calls]
     return value | {"refusal": message.refusal, "annotations": []}
+
+
+def _whole_call(call: ChatCompletionMessageToolCall) -> dict[str, object]:
+    kind, name, field, text = _called(call)
+    return {"id": call.id, "type": kind, kind: {"name": name, field: text}}
 
 
 def _usage(usage: Usage) -> dict[str, object]:
