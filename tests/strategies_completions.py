@@ -41,7 +41,13 @@ def texts() -> st.SearchStrategy[str]:
 def arguments() -> st.SearchStrategy[str]:
     """JSON text of an object, written as models write it: with and without blanks."""
     leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts()
-    values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
+    values = st.recursive(
+        leaves,
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+        ),
+        max_leaves=3,
+    )
     objects = st.dictionaries(st.text(max_size=5), values, max_size=3)
     return st.builds(_written, objects, st.sampled_from([None, 2]), st.booleans())
 
