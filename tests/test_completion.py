@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -1035,6 +1035,29 @@ def test_two_replays_are_equal(own: LoopbackServer, way: Way, tmp_path: Any) -> 
     assert replays[0] == replays[1] == asyncio.run(main())
     assert text_of(live) == COUNTED
     assert len(own.exchanges) == 1
+
+
+def test_a_stream_of_somebodys_own_that_goes_on_once_it_is_closed_is_left() -> None:
+    sent = []
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for number in range(10_000):
+                sent.append(number)
+                yield word("a")
+
+    def handle(_: Any) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Endless())
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
+            options: dict[str, Any] = {"stream": True, "api_key": "k", "http_client": client}
+            async with await acompletion("openai/m", MESSAGES, **options) as response:
+                await anext(response)
+
+    asyncio.run(main())
+
+    assert len(sent) < 10
 
 
 @pytest.mark.anyio

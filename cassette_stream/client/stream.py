@@ -227,6 +227,7 @@ def _read(reading: Reading, response: Any) -> _Chunks:
         reading.begin()
         for piece in pieces:
             yield from reading.take(piece)
+            reading.go_on()
             if reading.over:
                 drain(pieces, response)
                 return
@@ -245,6 +246,7 @@ async def _aread(reading: Reading, response: Any) -> _AsyncChunks:
         async for piece in pieces:
             for chunk in reading.take(piece):
                 yield chunk
+            reading.go_on()
             if reading.over:
                 await adrain(pieces)
                 return
@@ -252,8 +254,15 @@ async def _aread(reading: Reading, response: Any) -> _AsyncChunks:
         # A task that is cancelled still gives its connection back.
         with anyio.CancelScope(shield=True):
             await response.aclose()
-            await unwind(pieces)
+            if _ends_once_closed(response):
+                await unwind(pieces)
             await pieces.aclose()
+
+
+def _ends_once_closed(response: Any) -> bool:
+    """Whether *response* is a network's or a replay's; a stream of somebody's own may go on."""
+    replay = "cassette_stream_clock" in response.request.extensions
+    return replay or "network_stream" in response.extensions
 
 
 def _pieces(response: Any) -> Generator[Piece, None, None]:
