@@ -110,6 +110,14 @@ def feed_all(decoder, chunks, *, lenient):
     yield from decoder.finish(lenient=lenient)
 
 
+def take_alone(decoder, chunks, *, lenient):
+    """The same, with each chunk offered as the one event that it may be."""
+    for chunk in chunks:
+        event = decoder.only(chunk)
+        yield from decoder.feed(chunk) if event is None else [event]
+    yield from decoder.finish(lenient=lenient)
+
+
 def outcome(decoder, iterator):
     """All that a caller can see."""
     events, error = events_of(iterator)
@@ -153,12 +161,32 @@ class TestLaws:
     @given(cut_bodies(), options, st.booleans())
     def test_every_split_gives_the_same_events_and_the_same_error(self, cut_body, options, lenient):
         body, chunks = cut_body
-        whole, pieces, piped = SSEDecoder(**options), SSEDecoder(**options), SSEDecoder(**options)
+        whole, pieces, piped, alone = (SSEDecoder(**options) for _ in range(4))
 
         expected = outcome(whole, feed_all(whole, [body], lenient=lenient))
 
         assert outcome(pieces, feed_all(pieces, chunks, lenient=lenient)) == expected
         assert outcome(piped, piped.decode(chunks, lenient=lenient)) == expected
+        assert outcome(alone, take_alone(alone, chunks, lenient=lenient)) == expected
+
+    @EXAMPLES
+    @given(st.lists(bodies, max_size=4), options)
+    def test_whatever_comes_alone_is_the_same(self, chunks, options):
+        fed, alone = SSEDecoder(**options), SSEDecoder(**options)
+
+        expected = outcome(fed, feed_all(fed, chunks, lenient=False))
+
+        assert outcome(alone, take_alone(alone, chunks, lenient=False)) == expected
+
+    @pytest.mark.parametrize(
+        "event", [b"data: x\n\n", b"event: e\ndata: \xc3\xa9\n\n"], ids=["data", "named"]
+    )
+    def test_the_common_shapes_are_taken_alone(self, event):
+        decoder = SSEDecoder()
+        first = list(decoder.feed(event))
+
+        assert [decoder.only(event)] == first
+        assert decoder.pending == 0
 
     @EXAMPLES
     @given(bodies)

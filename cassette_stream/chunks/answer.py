@@ -50,10 +50,12 @@ class Answer:
     def add(self, choice: StreamingChoices) -> None:
         _, delta, finish_reason, raw_reason, abnormal, logprobs, extras = astuple(choice)
         told = astuple(delta)
+        if told.count(None) != _ALL_BUT_ONE:
+            self._add_any(told)
         # Nearly all deltas have text and nothing else, or arguments.
-        if told.count(None) == _ALL_BUT_ONE and told[_CONTENT]:
+        elif told[_CONTENT]:
             self._content.write(told[_CONTENT])
-        elif told.count(None) == _ALL_BUT_ONE and told[_CALLS]:
+        elif told[_CALLS]:
             self.calls.add(told[_CALLS])
         else:
             self._add_any(told)

@@ -72,29 +72,35 @@ class NormalForm:
         Chunks are changed in place where that will do. An exception of *chunks* comes
         through, after what came before it.
         """
-        head, states = self._head, self._choices
         for chunk in chunks:
-            # Nearly all chunks: one choice that has begun goes on with one kind of progress.
-            _, _, _, _, choices, fingerprint, usage, tier, _, _, _, _, _ = astuple(chunk)
-            if (
-                len(choices) == 1
-                and usage is None
-                and fingerprint == head.fingerprint
-                and tier == head.tier
-                and not head.pending
-            ):
-                choice = choices[0]
-                state = states.get(choice.index)
-                if state is not None and state.plain and not choice.finish_reason:
-                    delta = astuple(choice.delta)
-                    if delta.count(None) == _ALL_BUT_ONE and (
-                        delta[_CONTENT]
-                        or delta[_REASONING]
-                        or (delta[_CALLS] and state.calls.extend(delta[_CALLS]))
-                    ):
-                        yield head.stamp(chunk)
-                        continue
-            yield from self._unusual(chunk)
+            if self.passes(chunk):
+                yield chunk
+            else:
+                yield from self._unusual(chunk)
+
+    def passes(self, chunk: ModelResponseStream) -> bool:
+        """Whether the raw *chunk* is normal but for what all have in common; then it has that.
+
+        Else nothing is taken of it: it is for `feed`. Nearly all chunks pass: one choice that
+        has begun goes on with one kind of progress.
+        """
+        _, _, _, _, choices, fingerprint, usage, tier, _, _, _, _, _ = astuple(chunk)
+        head = self._head
+        if len(choices) != 1 or usage is not None or (fingerprint, tier) != head.beside:
+            return False
+        index, delta, finish_reason, _, _, _, _ = astuple(choices[0])
+        state = self._choices.get(index)
+        if state is None or not state.plain or finish_reason:
+            return False
+        said = astuple(delta)
+        if said.count(None) != _ALL_BUT_ONE or not (
+            said[_CONTENT]
+            or said[_REASONING]
+            or (said[_CALLS] and state.calls.extend(said[_CALLS]))
+        ):
+            return False
+        head.stamp(chunk)
+        return True
 
     def end(self) -> Iterator[ModelResponseStream]:
         """What is left when the stream is over: arguments that were held back, and usage."""
@@ -164,6 +170,7 @@ class _Head:
         "_model",
         "_said",
         "_sent",
+        "beside",
         "created",
         "fingerprint",
         "id",
@@ -177,6 +184,7 @@ class _Head:
         self.fingerprint: str | None = None
         self.tier: str | None = None
         self.pending = False
+        self.beside: tuple[str | None, str | None] | None = None
         self._model = model or ""
         self._hidden = dict(hidden)
         self._said: set[str] = set()
@@ -186,6 +194,7 @@ class _Head:
     def learn(self, chunk: ModelResponseStream) -> None:
         self.fingerprint = chunk.system_fingerprint or self.fingerprint
         self.tier = chunk.service_tier or self.tier
+        self._note()
         if chunk.model:
             self._hidden.setdefault("provider_response_model", chunk.model)
             self._model = self._model or chunk.model
@@ -199,18 +208,24 @@ class _Head:
         self._said.add(name)
         return said
 
+    def _note(self) -> None:
+        """What stands beside the words of a chunk that can pass; None if none can."""
+        self.beside = None if self.pending else (self.fingerprint, self.tier)
+
     def put_by(self, chunk: ModelResponseStream) -> None:
         """Keep what a *chunk* carries that says nothing itself."""
         beside = {**(chunk.extras or {}), "citations": chunk.citations}
         self._fields |= {name: value for name, value in beside.items() if value is not None}
         self._fields |= chunk.provider_specific_fields or {}
         self.pending = bool(self._fields)
+        self._note()
 
     def attach(self, chunk: ModelResponseStream) -> ModelResponseStream:
         """*chunk* with what waited for it."""
         if self.pending:
             chunk.provider_specific_fields = self._fields | (chunk.provider_specific_fields or {})
             self._fields, self.pending = {}, False
+            self._note()
         return self.dress(chunk)
 
     def dress(self, chunk: ModelResponseStream) -> ModelResponseStream:

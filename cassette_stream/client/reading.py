@@ -82,31 +82,53 @@ class Reading:
         self._answer = ResponseAccumulator()
         self._whole: bytearray | None = None  # of a body that is no stream
         self._sniffed = False
+        self._is_stream = False  # and is known to be one
         self._mid_stream = True
         self._now = now
         self._deadline = deadline
         self._began = now()
         self._limit = asked.limits.first
+        self._counted = 0  # chunks, when the silence was last counted
 
     def begin(self) -> None:
         """Count the silence from here on: the caller asks for the first chunk."""
         self._began = self._now()
 
-    def take(self, piece: Piece) -> Iterator[ModelResponseStream]:
+    def go_on(self) -> None:
+        """Count it anew if there was a chunk: the time that the caller took is no silence."""
+        if self.chunks_yielded > self._counted:
+            self._counted = self.chunks_yielded
+            self._began, self._limit = self._now(), self.asked.limits.idle
+
+    def take(self, piece: Piece) -> Iterable[ModelResponseStream]:
         """The chunks that *piece* completes.
 
         Raises:
-            APIError: After the chunks before it, and with what there is of the answer.
+            APIError: While iterating: after the chunks before it, and with what there is of the
+                answer.
         """
         if self.over:
-            return
+            return ()
+        if not (self._is_stream and isinstance(piece, bytes)) or self._is_late():
+            return self._take(piece)
+        raw = self.decoder.read(piece)
+        if not isinstance(raw, ModelResponseStream):
+            return self._take(piece, raw)
+        # Nearly all pieces: one event, which says a little more of one answer.
+        if not self.normal.passes(raw):
+            return self._take(piece, (raw,))
+        self._answer.add(raw)
+        self.chunks_yielded += 1
+        return (raw,)
+
+    def _take(
+        self, piece: Piece, raw: Iterable[ModelResponseStream] | None = None
+    ) -> Iterator[ModelResponseStream]:
+        """What *piece* completes; *raw* are its chunks where it was read already."""
         try:
             if isinstance(piece, bytes):
                 self._check_time()
-                before = self.chunks_yielded
-                yield from self._said(self._events(piece))
-                if self.chunks_yielded > before:  # the time that the caller took is no silence
-                    self._began, self._limit = self._now(), self.asked.limits.idle
+                yield from self._said(self._events(piece) if raw is None else raw)
                 if not self.decoder.terminal_seen:
                     return
                 piece = None
@@ -178,6 +200,7 @@ class Reading:
             if start.startswith(_NO_STREAM):
                 self._whole = bytearray()
         if self._whole is None:
+            self._is_stream = self._sniffed
             chunks: Iterable[ModelResponseStream] = self.decoder.feed(data)
             return chunks
         self._whole += data
@@ -204,9 +227,12 @@ class Reading:
             return "total"
         return "idle" if self.chunks_yielded else "first_chunk"
 
-    def _check_time(self) -> None:
+    def _is_late(self) -> bool:
         now = self._now()
-        if now - self._began > self._limit or now >= self._deadline:
+        return now - self._began > self._limit or now >= self._deadline
+
+    def _check_time(self) -> None:
+        if self._is_late():
             phase, limits = self._phase(), self.asked.limits
             limit = limits.total if phase == "total" else self._limit
             raise Timeout(

@@ -40,6 +40,7 @@ class EventSource(Protocol):
     @property
     def truncated(self) -> bool: ...
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]: ...
+    def only(self, data: bytes) -> ServerSentEvent | None: ...
     def finish(self, *, lenient: bool = False) -> Iterator[ServerSentEvent]: ...
 
 
@@ -78,6 +79,19 @@ class EventDecoder(ABC):
             ValueError: After `finish`.
         """
         return self._chunks(self._events.feed(data))
+
+    def read(self, data: bytes) -> ModelResponseStream | Chunks:
+        """The same as `feed`, but the chunk itself where *data* is one event that is common.
+
+        So it is for callers who read all that one call gives before the next.
+
+        Raises:
+            APIError: As `feed`.
+        """
+        event = None if self.terminal_seen else self._events.only(data)
+        if event is None:
+            return self.feed(data)
+        return self._quick(event) or self._thorough(event)
 
     def finish(self) -> Chunks:
         """Say that the body has ended, and give what that completes.

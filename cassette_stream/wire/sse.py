@@ -19,7 +19,7 @@ from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire._late_error import then_raise
 from cassette_stream.wire._sse_block import Block
 from cassette_stream.wire._sse_event import LocatedEvent, ServerSentEvent, encode_event
-from cassette_stream.wire._sse_shortcuts import shortcut
+from cassette_stream.wire._sse_shortcuts import only_event, shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,6 +123,18 @@ class SSEDecoder(Generic[EventT]):
     def pending(self) -> int:
         """How many bytes are held because their block has not ended."""
         return len(self._held) + len(self._prelude or b"")
+
+    def only(self, data: bytes) -> ServerSentEvent | None:
+        """Take *data* if it is one event of a common shape, and give that.
+
+        Else give None and take nothing: *data* is for `feed`.
+        """
+        if self._guarded or self._held or self._offsets or len(data) > self._limit:
+            return None
+        event = only_event(data, self._errors, self.last_event_id)
+        if event is not None:
+            self._start += len(data)
+        return event
 
     def feed(self, data: bytes) -> Iterator[EventT]:
         """Take *data*, and give an iterator over the events that it completes.

@@ -55,6 +55,10 @@ class Frames:
             data = begin
         return map(ServerSentEvent, self._array.feed(data))
 
+    def only(self, data: bytes) -> ServerSentEvent | None:
+        """The one frame that *data* is, as `SSEDecoder.only` says."""
+        return None if self._sse is None else self._sse.only(data)
+
     def finish(self, *, lenient: bool = False) -> Iterator[ServerSentEvent]:
         """Say that the body has ended, and give what that completes.
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies_completions import completions, cuts
+from support import SOAK
+
+from cassette_stream.client import completion
+from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.exceptions import APIError
+
+WIRES = {
+    "openai": openai_chat,
+    "openai/responses": openai_responses,
+    "anthropic": anthropic,
+    "gemini": gemini,
+}
+many = settings(max_examples=500 if SOAK else 60, deadline=None)
+FINGERPRINT, NEW = b'"system_fingerprint":"fp_2",', b'"new":1,'
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body that comes in these pieces, empty ones too."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+
+def outcome(provider: str, pieces: Sequence[bytes]) -> Any:
+    """All that a caller sees of a stream: every chunk, the answer, how it ended."""
+    headers = {"content-type": "text/event-stream", "date": "Mon, 23 Nov 2026 12:00:00 GMT"}
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, stream=Pieces(pieces))
+
+    seen: list[Any] = []
+    error = None
+    messages = [{"role": "user", "content": "Go."}]
+    with httpx.Client(transport=httpx.MockTransport(respond)) as client:
+        stream: Any = completion(
+            f"{provider}/m",
+            messages,
+            stream=True,
+            stream_options={"include_usage": True},
+            api_key="k",
+            http_client=client,
+        )
+        try:
+            seen.extend(chunk.model_dump() for chunk in stream)
+        except APIError as failed:
+            error = type(failed), failed.message, failed.chunks_yielded
+    answer = stream.response
+    return seen, answer and answer.model_dump(), stream.warnings, stream.finish_reasons, error
+
+
+def grouped(draw: Callable[[Any], Any], events: list[bytes]) -> list[bytes]:
+    """The same bytes: most events in a piece of their own, some together, some in two."""
+    pieces = [b""]
+    for event in events:
+        how = draw(st.sampled_from(["alone", "alone", "alone", "together", "cut"]))
+        place = draw(st.integers(0, len(event))) if how == "cut" else 0
+        if how == "together":
+            pieces[-1] += event
+        else:
+            pieces += [event[:place], event[place:]] if place else [event]
+    return pieces
+
+
+@pytest.mark.parametrize("provider", WIRES)
+@many
+@given(whole=completions(), pieces=cuts(), data=st.data())
+def test_an_event_that_comes_alone_says_what_it_says_among_others(
+    provider: str, whole: Any, pieces: Any, data: st.DataObject
+) -> None:
+    wire: ModuleType = WIRES[provider]
+    events = list(wire.encode(whole, pieces=pieces))
+
+    assert outcome(provider, grouped(data.draw, events)) == outcome(provider, [b"".join(events)])
+
+
+@many
+@given(whole=completions(max_choices=3), pieces=cuts(), data=st.data())
+def test_so_it_does_where_choices_and_oddities_are_mixed(
+    whole: Any, pieces: Any, data: st.DataObject
+) -> None:
+    events = list(openai_chat.encode(whole, pieces=pieces, interleave=True))
+    odd = [
+        event.replace(b'"id":', data.draw(st.sampled_from([b"", b"", FINGERPRINT, NEW])) + b'"id":')
+        for event in events
+    ]
+    for place in data.draw(st.lists(st.integers(0, len(odd)), max_size=2)):
+        strange = [b": ping\n\n", b"data: {\n\n", b"data: [DONE]\n\n", b'data: {"x":1}\r\n\r\n']
+        odd.insert(place, data.draw(st.sampled_from([*strange, *odd])))
+
+    assert outcome("openai", grouped(data.draw, odd)) == outcome("openai", [b"".join(odd)])
