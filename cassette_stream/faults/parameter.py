@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from cassette_stream.exceptions import PlanError
 
-__all__ = ("Parameter", "seconds_of", "shown")
+__all__ = ("Parameter", "check_parameters", "seconds_of", "shown")
 
 _DURATION = re.compile(r"([0-9.eE+-]+|inf) ?(ms|s|min|h)?")
 _UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -96,6 +97,17 @@ class Parameter:
 
     def _unlike(self, value: object, hint: str = "") -> PlanError:
         return PlanError(f"{self.name} is {value!r}; it can be {self.accepted()}{hint}")
+
+
+def check_parameters(fault: object, parameters: Iterable[Parameter]) -> None:
+    """Give the *parameters* of a frozen *fault* the values that they were given as.
+
+    Raises:
+        PlanError: One is of another type, or out of range.
+    """
+    for parameter in parameters:
+        value = parameter.read(getattr(fault, parameter.name))
+        object.__setattr__(fault, parameter.name, value)
 
 
 def seconds_of(value: object) -> float | None:

@@ -25,6 +25,7 @@ __all__ = (
     "Place",
     "Time",
     "When",
+    "check_event",
     "check_place",
     "kind_of",
 )
@@ -191,6 +192,19 @@ def check_place(at: object) -> None:
     """
     if not isinstance(at, Event | Byte | Chunk | AfterText | Time | When):
         raise PlanError(f"at is {at!r}; it can be an Event, a Byte, a Chunk ...")
+
+
+def check_event(at: object) -> None:
+    """Refuse what is not one whole event.
+
+    Raises:
+        PlanError: *at* is another place.
+    """
+    if not isinstance(at, Event):
+        raise PlanError(f"at is {at!r}; it can be an Event")
+    if at.inside is not None or at.after:
+        more = "after" if at.after else f"inside={at.inside}"
+        raise PlanError(f"this happens to event {at.n} as a whole: leave out {more}")
 
 
 def kind_of(at: Place) -> str:
