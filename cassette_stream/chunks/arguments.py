@@ -13,6 +13,9 @@ import msgspec
 
 __all__ = ("Arguments", "is_json")
 
+_MOST_PARTS: Final = 20_000
+"""Pieces that are kept as they came: one of four characters takes sixty bytes."""
+
 _SIGNS: Final = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 
@@ -34,10 +37,11 @@ class Arguments:
     well be told "haha".
     """
 
-    __slots__ = ("_balance", "_held", "_length", "_parts", "_preview", "resent")
+    __slots__ = ("_balance", "_held", "_joined", "_length", "_parts", "_preview", "resent")
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self._joined = 0  # how many of the parts are many pieces each
         self._length = 0
         self._held: str | None = None
         self._balance: _Balance | None = None
@@ -52,10 +56,7 @@ class Arguments:
         """All that was given out so far."""
         parts = self._parts
         if len(parts) > 1:
-            self._balanced()
-            parts[:] = ["".join(parts)]
-            if self._balance is not None:
-                self._balance.seen = 1
+            self._join(0)
         return parts[0] if parts else ""
 
     @property
@@ -80,6 +81,8 @@ class Arguments:
         if piece and self._held is None and (len(piece) < self._length or not self._length):
             self._parts.append(piece)
             self._length += len(piece)
+            if len(self._parts) - self._joined > _MOST_PARTS:
+                self._join(self._joined)
             return True
         return False
 
@@ -99,6 +102,14 @@ class Arguments:
         if self._balance is None:
             self._balance = _Balance()
         return self._balanced()
+
+    def _join(self, start: int) -> None:
+        """Make the parts from *start* on one; what is joined already need not be again."""
+        self._balanced()
+        self._parts[start:] = ["".join(self._parts[start:])]
+        self._joined = len(self._parts)
+        if self._balance is not None:
+            self._balance.seen = len(self._parts)
 
     def _balanced(self) -> bool:
         return self._balance is not None and self._balance.read(self._parts)
