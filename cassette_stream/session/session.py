@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
 from cassette_stream.cassette.model import How, Interaction, Request, Response
-from cassette_stream.clock import Clock, RealClock, VirtualClock
+from cassette_stream.clock import Clock, RealClock, VirtualClock, clock_here
 from cassette_stream.exceptions import (
     CassetteError,
     CassetteMissError,
@@ -298,7 +298,12 @@ class Session:
         # What was broken is not used up: whoever tries again finds it.
         give_back = partial(self._replayer.give_back, number)
         script = self._injector.rewrite(script_of(self._last[1]), live, number, give_back)
-        return Play(script, self._clock)
+        return Play(script, self._clock_of_play())
+
+    def _clock_of_play(self) -> Clock:
+        # Where the caller's own timers are virtual, it is by them that a replay goes.
+        here = clock_here() if isinstance(self._clock, VirtualClock) else None
+        return self._clock if here is None else here
 
     def _record(self, request: Request) -> Recording:
         slot = _Slot(self._kept)

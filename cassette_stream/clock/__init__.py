@@ -1,0 +1,40 @@
+"""Clocks: the real one, and virtual time, in which waiting costs nothing.
+
+A `VirtualClock` alone moves for the streams that are played on it. What shall also meet
+the timers of the code that reads them runs in virtual time as a whole: by
+`run_virtually`, under asyncio and trio, or within `virtual_time`, where it is
+synchronous. Event loops are imported when the first is asked for.
+"""
+
+from __future__ import annotations
+
+from cassette_stream.clock.here import clock_here
+from cassette_stream.clock.real import Clock, RealClock
+from cassette_stream.clock.run import run_virtually
+from cassette_stream.clock.threads import TimeByName, time_by_name, virtual_time
+from cassette_stream.clock.virtual import VirtualClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cassette_stream.clock.loop import VirtualLoop
+
+__all__ = (
+    "Clock",
+    "RealClock",
+    "TimeByName",
+    "VirtualClock",
+    "VirtualLoop",
+    "clock_here",
+    "run_virtually",
+    "time_by_name",
+    "virtual_time",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name == "VirtualLoop":
+        # Its base class takes asyncio, which most of those who want a clock do without.
+        from cassette_stream.clock.loop import VirtualLoop  # noqa: PLC0415
+
+        return VirtualLoop
+    raise AttributeError(f"module 'cassette_stream.clock' has no attribute {name!r}")
