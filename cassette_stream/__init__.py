@@ -10,7 +10,7 @@ from cassette_stream._version import __version__
 
 TYPE_CHECKING = False  # as type checkers see it; `typing` alone would cost most of the import
 if TYPE_CHECKING:
-    from cassette_stream import dialects, exceptions, faults, wire
+    from cassette_stream import chaos, dialects, exceptions, faults, wire
     from cassette_stream.cassette import (
         Cassette,
         Ending,
@@ -71,6 +71,7 @@ __all__ = (
     "__version__",
     "acompletion",
     "cassette_name",
+    "chaos",
     "completion",
     "dialects",
     "exceptions",
@@ -111,7 +112,7 @@ _HOMES = {
     "stream_chunk_builder": "chunks",
     "use_cassette": "session",
 }
-_ROOMS = ("dialects", "exceptions", "faults", "wire")
+_ROOMS = ("chaos", "dialects", "exceptions", "faults", "wire")
 
 
 def __getattr__(name: str) -> object:

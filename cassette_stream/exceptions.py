@@ -19,6 +19,7 @@ The toolkit, which records and replays::
     │   └── UnfiredRuleError
     ├── WireFormatError (ValueError)
     ├── HangError
+    ├── SweepError
     ├── UnguardedConnectionError
     └── UnfiredRuleWarning (UserWarning)
 
@@ -96,6 +97,7 @@ __all__ = (
     "SessionError",
     "StreamProtocolError",
     "StreamTruncatedError",
+    "SweepError",
     "Timeout",
     "UnfiredRuleError",
     "UnfiredRuleWarning",
@@ -215,6 +217,10 @@ def _wire_error(kind: type[WireFormatError], message: str, offset: int) -> WireF
 
 class HangError(Exception):
     """The replayed stream is silent for ever, and the caller set no read timeout."""
+
+
+class SweepError(Exception):
+    """A sweep could not go on; what it found so far is kept."""
 
 
 class UnguardedConnectionError(Exception):

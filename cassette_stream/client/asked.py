@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cassette_stream._version import __version__
 from cassette_stream.client.providers import Endpoint, resolve
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import APIError
@@ -19,6 +20,8 @@ __all__ = ("Asked", "Limits", "ask", "limits_of", "retries_of")
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e]")
+
+_SENDER = {"user-agent": f"cassette-stream/{__version__}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ def ask(
     return Asked(
         endpoint=endpoint,
         url=endpoint.url(request.path),
-        headers={**request.headers, **endpoint.headers, **headers},
+        headers={**_SENDER, **request.headers, **endpoint.headers, **headers},
         body=request.body,
         stream=bool(stream),
         # An answer that is given whole has its usage in it, asked for or not.

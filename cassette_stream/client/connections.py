@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ("async_client", "sync_client")
@@ -32,7 +34,7 @@ def sync_client(url: str) -> httpx.Client:
     with _lock:
         found = _clients.get(origin := _origin(url))
         if found is None:
-            found = _clients[origin] = httpx.Client()
+            found = _clients[origin] = httpx.Client(verify=_certificates())
         return found
 
 
@@ -47,8 +49,16 @@ async def async_client(url: str) -> httpx.AsyncClient:
         await anext(clients.keeper)
     found: httpx.AsyncClient | None = clients.get(origin := _origin(url))
     if found is None:
-        found = clients[origin] = httpx.AsyncClient()
+        found = clients[origin] = httpx.AsyncClient(verify=_certificates())
     return found
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # Reading them takes 50 ms, which each event loop would pay again.
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx.create_ssl_context()
 
 
 class _Clients(dict[str, Any]):

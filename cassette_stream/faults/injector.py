@@ -81,6 +81,11 @@ class Injector:
             script = watch(rule.build(), script, note)
         return script
 
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """The keys of the interactions that were asked for, in the order of their requests."""
+        return tuple(self._numbers)
+
     def concrete(self) -> Plan:
         """The plan, without chance, that breaks the same replies in the same way."""
         rules = []

@@ -1,7 +1,8 @@
 """The only room that touches files: whole ones, atomically, under a lock, by safe names."""
 
 from cassette_stream.storage.atomic import read, write
+from cassette_stream.storage.lines import Lines
 from cassette_stream.storage.lock import locked
 from cassette_stream.storage.names import cassette_name, inside
 
-__all__ = ("cassette_name", "inside", "locked", "read", "write")
+__all__ = ("Lines", "cassette_name", "inside", "locked", "read", "write")

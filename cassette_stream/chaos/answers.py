@@ -1,0 +1,171 @@
+"""What an answer says, whatever its type: text, tool calls, why it ended.
+
+The objects of the official SDKs, ours, dicts, and lists of their chunks or events all
+become JSON, and JSON of a dialect goes through that dialect's own decoder. So two
+answers can be compared that differ in what does not count: ids, dates, token counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from cassette_stream.chunks import (
+    ModelResponse,
+    ModelResponseStream,
+    NormalForm,
+    ResponseAccumulator,
+)
+from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.exceptions import APIError
+from cassette_stream.faults.dialect import dialect_of
+from cassette_stream.faults.edit import events_in
+from cassette_stream.script import Emit
+
+__all__ = ("Answer", "Call", "answer_of", "tells_finish")
+
+_DIALECTS: dict[str, ModuleType] = {
+    "anthropic": anthropic,
+    "gemini": gemini,
+    "openai_chat": openai_chat,
+    "openai_responses": openai_responses,
+}
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A tool call; *arguments* is the text, as it came."""
+
+    name: str
+    arguments: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arguments are a JSON object."""
+        try:
+            return isinstance(json.loads(self.arguments), dict)
+        except (ValueError, RecursionError):
+            return False
+
+    @property
+    def meant(self) -> object:
+        """The arguments as a value, where they are one."""
+        try:
+            return json.loads(self.arguments)
+        except (ValueError, RecursionError):
+            return self.arguments
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the first choice of an answer says."""
+
+    text: str
+    calls: tuple[Call, ...] = ()
+    finish_reason: str | None = None
+
+    def says_the_same(self, other: Answer) -> bool:
+        """Whether the two mean the same, however their JSON is written."""
+        mine, others = ([(it.name, it.meant) for it in one.calls] for one in (self, other))
+        return (self.text, mine, self.finish_reason) == (other.text, others, other.finish_reason)
+
+
+def answer_of(value: object) -> Answer | None:
+    """The answer that *value* holds; None if it is of no type that is known."""
+    if isinstance(value, str):
+        return Answer(value)
+    if isinstance(value, ModelResponse):
+        return _told(value)
+    if isinstance(value, list | tuple):
+        return _of_stream([_plain(item) for item in value]) if value else None
+    plain = _plain(value)
+    return _of_whole(plain) if isinstance(plain, dict) else None
+
+
+def tells_finish(body: bytes) -> bool:
+    """Whether the stream *body*, as far as it goes, tells a finish reason."""
+    events = events_in([Emit(body)])
+    name = next((seen.dialect for seen in reversed(events)), None)
+    if name is None:
+        return False
+    chunks = _fed(_DIALECTS[name].Decoder(strict=False), [body])
+    return any(choice.finish_reason is not None for chunk in chunks for choice in chunk.choices)
+
+
+def _plain(value: object) -> Any:
+    """*value* as JSON has it, if it can say so."""
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):
+        try:
+            # Only what was said: what an SDK adds as a default is no part of the answer.
+            return dump(mode="json", exclude_none=True, by_alias=True, warnings=False)
+        except TypeError:
+            return dump()
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _of_whole(value: dict[str, Any]) -> Answer | None:
+    name = _whole_dialect(value)
+    if name is None:
+        return None
+    try:
+        return _folded(_DIALECTS[name].whole_body(_json(value)))
+    except APIError:
+        return None
+
+
+def _whole_dialect(value: dict[str, Any]) -> str | None:
+    if value.get("type") == "message":
+        return "anthropic"
+    if value.get("object") == "response":
+        return "openai_responses"
+    if "candidates" in value:
+        return "gemini"
+    return "openai_chat" if "choices" in value else None
+
+
+def _of_stream(values: list[Any]) -> Answer | None:
+    if all(isinstance(value, str) for value in values):
+        return Answer("".join(values))
+    name = dialect_of(values)
+    if name is None:
+        return None
+    pieces = (b"data: " + _json(value) + b"\n\n" for value in values)
+    return _folded(_fed(_DIALECTS[name].Decoder(strict=False), pieces))
+
+
+def _fed(decoder: Any, pieces: Iterable[bytes]) -> Iterator[ModelResponseStream]:
+    # What is missing at the end is for the verdict to find, and no error here.
+    try:
+        for piece in pieces:
+            yield from decoder.feed(piece)
+        yield from decoder.finish()
+    except APIError:
+        return
+
+
+def _folded(chunks: Iterable[ModelResponseStream]) -> Answer | None:
+    form, accumulator = NormalForm(include_usage=False), ResponseAccumulator()
+    try:
+        for chunk in form.feed(chunks):
+            accumulator.add(chunk)
+    except APIError:
+        pass  # as above
+    return _told(accumulator.response())
+
+
+def _told(response: ModelResponse | None) -> Answer | None:
+    if response is None or not response.choices:
+        return None
+    choice = response.choices[0]
+    calls = [
+        Call(name=it.function.name or "", arguments=it.function.arguments)
+        for it in choice.message.tool_calls or ()
+    ]
+    return Answer(choice.message.content or "", tuple(calls), choice.finish_reason)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, default=str).encode()

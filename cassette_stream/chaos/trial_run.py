@@ -1,0 +1,115 @@
+"""Running one trial: the subject once, broken, judged, and once more without the fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cassette_stream.chaos.job import Job, Run
+from cassette_stream.chaos.probes import probe
+from cassette_stream.chaos.results import Delivery, Result
+from cassette_stream.chaos.trials import Trial
+from cassette_stream.chaos.verdict import Flag, Verdict, is_good, judge
+from cassette_stream.chaos.witness import Witnessed
+from cassette_stream.faults import Plan
+from cassette_stream.faults.edit import events_in
+from cassette_stream.script import Emit
+
+__all__ = ("delivery_of", "run_trial", "run_trials")
+
+_MOST_FRAMES = 120
+_WIDTH = 300
+
+
+def run_trials(job: Job, trials: Iterable[Trial], *, recovery: bool) -> list[Result]:
+    """What comes of several trials; this is what a worker is asked for."""
+    return [run_trial(job, trial, recovery=recovery) for trial in trials]
+
+
+def run_trial(job: Job, trial: Trial, *, recovery: bool = True) -> Result:
+    """What comes of one.
+
+    Raises:
+        PlanError: The subject fails without any fault.
+    """
+    clean = job.clean.outcome.result
+    info = trial.rule.info
+    if info is not None and info.kind == "probe":
+        run = probe(job, info.id)
+        if isinstance(run, str):
+            return _void(trial, run)
+    else:
+        run = job.perform(trial.plan)
+        if run.unfired and len(run.unfired) == len(trial.plan.rules):
+            return _void(trial, "; ".join(run.unfired))
+    verdict, flags = judge(run.outcome, clean, job.families, job.key)
+    recovered = None
+    if recovery and (verdict is not Verdict.OK or flags):
+        again = job.perform(Plan(()))
+        recovered = judge(again.outcome, clean, job.families, job.key) == (Verdict.OK, ())
+    return _result(trial, run, verdict, flags, recovered)
+
+
+def _void(trial: Trial, why: str) -> Result:
+    return Result(
+        number=trial.number, fault=trial.fault, rule=trial.text, expect=trial.expect, why=why
+    )
+
+
+def _result(
+    trial: Trial, run: Run, verdict: Verdict, flags: tuple[Flag, ...], recovered: bool | None
+) -> Result:
+    error = run.outcome.error
+    return Result(
+        number=trial.number,
+        fault=trial.fault,
+        rule=trial.text,
+        expect=trial.expect,
+        verdict=verdict,
+        flags=flags,
+        good=is_good(verdict, flags, trial.expect),
+        recovered=recovered,
+        error=None if error is None else _short(f"{_name(error)}: {error}".rstrip(": ")),
+        answer=None if error is not None else _short(repr(run.outcome.result)),
+        left_open=run.outcome.left_open,
+        seconds=round(run.seconds, 6),
+        deliveries=tuple(map(delivery_of, run.replies)),
+        real_time=run.real_time,
+        missed=run.missed,
+    )
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH // 2]} … {text[-_WIDTH // 2 :]}"
+
+
+def delivery_of(reply: Witnessed) -> Delivery:
+    """*reply* as a report has it."""
+    struck = reply.struck_at
+    return Delivery(
+        request=f"{reply.request.method} {reply.request.url}",
+        bytes=len(reply.body),
+        events=len(events_in([Emit(bytes(reply.body))])),
+        frames=_joined(reply.frames),
+        ending=reply.ending,
+        struck_bytes=None if struck is None else struck[0],
+        struck_ms=None if struck is None else round(struck[1] * 1000, 3),
+        is_closed=reply.is_closed,
+    )
+
+
+def _joined(frames: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
+    """Milliseconds and bytes of each chunk; of neighbours together, where there are many."""
+    each = -(-len(frames) // _MOST_FRAMES) or 1
+    return tuple(
+        (round(frames[at][0] * 1000, 3), sum(size for _, size in frames[at : at + each]))
+        for at in range(0, len(frames), each)
+    )
