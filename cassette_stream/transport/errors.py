@@ -2,36 +2,51 @@
 
 httpx and httpx2 name their exceptions alike, and so do httpcore and httpcore2 below
 them, so a row holds a name. The messages are those that the libraries give on a real
-socket: synchronous and asynchronous backends differ.
+socket: synchronous and asynchronous backends differ, and so do plain connections and TLS.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from types import ModuleType
 
 from cassette_stream.exceptions import RecordingEndedError
 from cassette_stream.script import Fail, FailureKind
 
-__all__ = ("TABLE", "Row", "failure_of", "library_of", "raised_by")
+__all__ = ("OVER_TLS", "TABLE", "Row", "failure_of", "library_of", "raised_by")
 
 _CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The name of an exception, its message in synchronous and in asynchronous code."""
+    """The name of an exception, its message in synchronous and in asynchronous code.
+
+    *async_name* is there where asynchronous code meets another exception.
+    """
 
     name: str
     message: str = ""
     async_message: str = ""
+    async_name: str = ""
 
 
 def _row(name: str, message: str = "") -> Row:
     return Row(name, message, message)
 
+
+_FIN = "peer closed connection without sending complete message body (incomplete chunked read)"
+_NO_RESPONSE = "Server disconnected without sending a response."
+
+# OpenSSL's errors name the line of CPython's source that raised them, so each version has its own.
+_LINE = {11: 1006, 12: 1000, 13: 1020}.get(sys.version_info.minor, 1020)
+_UNVERIFIED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+_MISMATCH = f"mismatch, certificate is not valid for '{{host}}'. (_ssl.c:{_LINE})"
 
 TABLE = {
     FailureKind.DNS: _row("ConnectError", "[Errno -2] Name or service not known"),
@@ -40,20 +55,32 @@ TABLE = {
     ),
     FailureKind.CONNECT_ERROR: Row("ConnectError"),
     FailureKind.CONNECT_TIMEOUT: Row("ConnectTimeout", "timed out"),
+    FailureKind.TLS_UNTRUSTED: _row(
+        "ConnectError", f"{_UNVERIFIED}unable to get local issuer certificate (_ssl.c:{_LINE})"
+    ),
+    FailureKind.TLS_HOSTNAME: _row("ConnectError", f"{_UNVERIFIED}Hostname {_MISMATCH}"),
+    FailureKind.TLS_EOF: Row(
+        "ConnectError",
+        "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol "
+        f"(_ssl.c:{_LINE})",
+    ),
+    FailureKind.TLS_PLAIN: _row(
+        "ConnectError", f"[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:{_LINE})"
+    ),
+    FailureKind.TLS_TIMEOUT: Row(
+        "ConnectTimeout", f"_ssl.c:{_LINE - 17}: The handshake operation timed out"
+    ),
     FailureKind.POOL_TIMEOUT: Row("PoolTimeout"),
     FailureKind.PROXY_ERROR: Row("ProxyError"),
     FailureKind.UNSUPPORTED_PROTOCOL: _row(
         "UnsupportedProtocol", "Request URL is missing an 'http://' or 'https://' protocol."
     ),
     FailureKind.WRITE_ERROR: Row("WriteError"),
+    # The error of the write is swallowed, and what is read then is told.
+    FailureKind.WRITE_RESET: Row("RemoteProtocolError", _NO_RESPONSE, async_name="ReadError"),
     FailureKind.WRITE_TIMEOUT: Row("WriteTimeout", "timed out"),
-    FailureKind.NO_RESPONSE: _row(
-        "RemoteProtocolError", "Server disconnected without sending a response."
-    ),
-    FailureKind.FIN: _row(
-        "RemoteProtocolError",
-        "peer closed connection without sending complete message body (incomplete chunked read)",
-    ),
+    FailureKind.NO_RESPONSE: _row("RemoteProtocolError", _NO_RESPONSE),
+    FailureKind.FIN: _row("RemoteProtocolError", _FIN),
     FailureKind.SHORT_BODY: _row(
         "RemoteProtocolError", "peer closed connection without sending complete message body"
     ),
@@ -68,6 +95,16 @@ TABLE = {
 }
 """Every kind but `FailureKind.RECORDING_ENDED`, which is an exception of our own."""
 
+OVER_TLS: Mapping[tuple[FailureKind, bool], Row] = {
+    # A reset is an end like any other to the synchronous backend's TLS.
+    (FailureKind.RESET, False): Row("RemoteProtocolError", _NO_RESPONSE, async_name="ReadError"),
+    (FailureKind.RESET, True): Row("RemoteProtocolError", _FIN, async_name="ReadError"),
+    (FailureKind.READ_TIMEOUT, False): Row("ReadTimeout", "The read operation timed out"),
+    (FailureKind.READ_TIMEOUT, True): Row("ReadTimeout", "The read operation timed out"),
+    (FailureKind.WRITE_TIMEOUT, False): Row("WriteTimeout", "The write operation timed out"),
+}
+"""What differs from `TABLE` over TLS, by the kind and whether the body had begun."""
+
 # For recording: what the same class can be told apart by, most telling first.
 _BY_MESSAGE = (
     (FailureKind.FIN, "(incomplete chunked read)"),
@@ -76,20 +113,17 @@ _BY_MESSAGE = (
     (FailureKind.RESET, "Connection reset by peer"),
     (FailureKind.REFUSED, "Connection refused"),
     (FailureKind.DNS, "Name or service not known"),
+    (FailureKind.DNS, "Temporary failure in name resolution"),
+    (FailureKind.TLS_HOSTNAME, "mismatch, certificate is not valid for"),
+    (FailureKind.TLS_UNTRUSTED, "CERTIFICATE_VERIFY_FAILED"),
+    (FailureKind.TLS_EOF, "UNEXPECTED_EOF_WHILE_READING"),
+    (FailureKind.TLS_PLAIN, "WRONG_VERSION_NUMBER"),
+    (FailureKind.TLS_TIMEOUT, "The handshake operation timed out"),
 )
 _BY_NAME = {
     row.name: kind
     for kind, row in TABLE.items()
-    if kind
-    not in {
-        FailureKind.DNS,
-        FailureKind.REFUSED,
-        FailureKind.NO_RESPONSE,
-        FailureKind.FIN,
-        FailureKind.SHORT_BODY,
-        FailureKind.RESET,
-        FailureKind.OTHER,
-    }
+    if kind not in {FailureKind.OTHER, FailureKind.WRITE_RESET, *(kind for kind, _ in _BY_MESSAGE)}
 }
 
 
@@ -111,23 +145,53 @@ def _library_of(kind: type) -> ModuleType:
     raise TypeError(f"{kind.__qualname__} is neither of httpx nor of httpx2")
 
 
-def raised_by(fail: Fail, library: ModuleType, *, is_async: bool) -> Exception:
+def raised_by(
+    fail: Fail,
+    library: ModuleType,
+    *,
+    is_async: bool,
+    host: str = "",
+    over_tls: bool = False,
+    in_body: bool = False,
+) -> Exception:
     """The exception that *library* raises when the connection fails like this.
 
     Its cause is the exception of the same name of the library's own core, as on a real
     socket. The client adds ``request``.
+
+    Args:
+        fail: How; its *detail* is the message as somebody saw it, and goes with `TABLE`.
+        library: httpx or httpx2.
+        is_async: Whether the client is asynchronous.
+        host: Whom the request went to.
+        over_tls: Whether the connection was encrypted.
+        in_body: Whether the head had come.
     """
     if fail.kind is FailureKind.RECORDING_ENDED:
         return RecordingEndedError(
             fail.detail or "the recorded caller stopped reading here: record the whole stream"
         )
     row = TABLE[fail.kind]
+    if over_tls and not fail.detail:
+        row = OVER_TLS.get((fail.kind, in_body), row)
+    name = (is_async and row.async_name) or row.name
     message = fail.detail or (row.async_message if is_async else row.message)
-    error: Exception = getattr(library, row.name)(message)
+    if fail.kind is FailureKind.TLS_HOSTNAME and not fail.detail:
+        what = "IP address" if _is_ip(host) else "Hostname"
+        message = f"{_UNVERIFIED}{what} {_MISMATCH.format(host=host)}"
+    error: Exception = getattr(library, name)(message)
     core = importlib.import_module(_CORES[library.__name__])
-    if cause := getattr(core, row.name, None):
+    if cause := getattr(core, name, None):
         error.__cause__ = cause(message)
     return error
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def failure_of(error: BaseException) -> tuple[FailureKind, str]:

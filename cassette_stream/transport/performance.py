@@ -26,7 +26,10 @@ class Performance:
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
         self.clock = request.extensions["cassette_stream_clock"] = play.clock
         self._script = play.script
-        self._read = request.extensions.get("timeout", {}).get("read")
+        self._limits = dict(request.extensions.get("timeout", {}))
+        self._read = self._limits.get("read")
+        self._host, self._over_tls = request.url.host, request.url.scheme == "https"
+        self._in_body = False
         self._library = library_of(request)
         self._is_async = is_async
         self._start = self.clock.now()
@@ -60,7 +63,7 @@ class Performance:
 
     def _told(self, script: Script, start: float) -> Iterator[tuple[float, Head | Emit | Fail]]:
         try:
-            yield from timeline(script, start=start, read=self._read)
+            yield from timeline(script, start=start, read=self._read, limits=self._limits)
         except HangError:
             # The clock knows whether something else may end the silence: a deadline of
             # the caller's, where his event loop goes by the same time.
@@ -69,9 +72,17 @@ class Performance:
     def error(self, thing: Head | Fail) -> Exception:
         if isinstance(thing, Head):
             return TypeError(f"a script has one head, this one has another in the body: {thing}")
-        return raised_by(thing, self._library, is_async=self._is_async)
+        return raised_by(
+            thing,
+            self._library,
+            is_async=self._is_async,
+            host=self._host,
+            over_tls=self._over_tls,
+            in_body=self._in_body,
+        )
 
     def response(self, head: Head, stream: object) -> Any:
+        self._in_body = True
         extensions = {"http_version": head.http_version.encode("ascii")}
         if head.reason is not None:
             extensions["reason_phrase"] = head.reason.encode("latin-1")
