@@ -8,8 +8,9 @@ listing its output.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
+import re
+from collections.abc import Iterator
+from enum import Enum, StrEnum, auto
 from typing import TypeAlias
 
 import msgspec
@@ -20,10 +21,13 @@ __all__ = (
     "Emit",
     "Fail",
     "FailureKind",
+    "Framing",
     "Head",
     "Script",
     "Step",
     "Wait",
+    "framed",
+    "framing_of",
     "stretch",
     "timeline",
 )
@@ -39,19 +43,10 @@ class FailureKind(StrEnum):
     REFUSED = "refused"
     CONNECT_ERROR = "connect_error"
     CONNECT_TIMEOUT = "connect_timeout"
-    TLS_UNTRUSTED = "tls_untrusted"
-    TLS_HOSTNAME = "tls_hostname"
-    TLS_EOF = "tls_eof"
-    """The server closes within the handshake."""
-    TLS_PLAIN = "tls_plain"
-    """What answers the handshake does not speak TLS."""
-    TLS_TIMEOUT = "tls_timeout"
     POOL_TIMEOUT = "pool_timeout"
     PROXY_ERROR = "proxy_error"
     UNSUPPORTED_PROTOCOL = "unsupported_protocol"
     WRITE_ERROR = "write_error"
-    WRITE_RESET = "write_reset"
-    """The server resets the connection before it has taken the whole request."""
     WRITE_TIMEOUT = "write_timeout"
     NO_RESPONSE = "no_response"
     """The server closes before a whole response head came."""
@@ -101,8 +96,7 @@ class Fail(msgspec.Struct, frozen=True, gc=False):
 
     *detail* is the message of the exception; an empty one stands for the message that
     the HTTP library itself gives for this kind. *raw* is what a server sends on the
-    socket to bring it about, where that takes bytes. A timeout before the response that no
-    wait leads to comes when the caller's own limit for that is over.
+    socket to bring it about, where that takes bytes.
     """
 
     kind: FailureKind
@@ -114,38 +108,126 @@ Step: TypeAlias = Wait | Head | Emit | Fail
 Script: TypeAlias = Iterator[Step]
 
 
-_LIMITS = {
-    FailureKind.CONNECT_TIMEOUT: "connect",
-    FailureKind.TLS_TIMEOUT: "connect",
-    FailureKind.POOL_TIMEOUT: "pool",
-    FailureKind.WRITE_TIMEOUT: "write",
-}
-_NONE: Mapping[str, float | None] = {}
+class Framing(Enum):
+    """How a client can tell where a body ends."""
+
+    NO_BODY = auto()
+    CHUNKED = auto()
+    LENGTH = auto()
+    UNTIL_CLOSE = auto()
+
+
+def framing_of(head: Head, *, method: str = "GET", client_version: str = "HTTP/1.1") -> Framing:
+    """How the body behind *head* is framed, as the answer to *method* of such a client."""
+    fields = {name.lower(): value for name, value in head.headers}
+    if method == "HEAD" or head.status in {204, 304}:
+        return Framing.NO_BODY
+    if "transfer-encoding" in fields:
+        return Framing.CHUNKED
+    if "content-length" in fields:
+        return Framing.LENGTH
+    # Unframed is what HTTP/1.0 does; in HTTP/1.1 it is meant only where it says close.
+    closes = "close" in fields.get("connection", "").lower()
+    old = "HTTP/1.0" in {head.http_version, client_version}
+    return Framing.UNTIL_CLOSE if closes or old else Framing.CHUNKED
+
+
+def framed(script: Script, *, method: str = "GET") -> Script:
+    """What a client sees of *script*, once HTTP is done with it.
+
+    A body ends where its head says that it does: what is beyond the promised length does
+    not come, and an end before it is a failure. A server that closes before the head gives
+    no response; later it breaks a body in chunks, and ends one that lasts until then. Of the bytes that a
+    failure takes on a socket, those in a chunk arrive.
+    """
+    body = _Body()
+    for step in script:
+        if isinstance(step, Emit):
+            yield body.cut(step)
+        elif isinstance(step, Fail):
+            yield from body.broken_by(step)
+            return
+        else:
+            if isinstance(step, Head):
+                body.begin(step, method)
+            yield step
+        if body.left == 0:
+            return
+    if body.left < math.inf:
+        yield from body.broken_by(Fail(FailureKind.SHORT_BODY))
+
+
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
+
+
+class _Body:
+    """A body on its way to a client.
+
+    Attributes:
+        head: What it began with.
+        left: How many bytes are still to come, if the head says that.
+    """
+
+    def __init__(self) -> None:
+        self.head: Head | None = None
+        self.left = math.inf
+        self._framing = Framing.CHUNKED
+        self._received = 0
+
+    def begin(self, head: Head, method: str) -> None:
+        self.head = head
+        self._framing = framing_of(head, method=method)
+        if self._framing is Framing.NO_BODY:
+            self.left = 0
+        elif self._framing is Framing.LENGTH:
+            told = dict(head.headers).get("content-length", "")
+            self.left = int(told) if told.isdecimal() else math.inf
+
+    def cut(self, step: Emit) -> Emit:
+        if len(step.data) > self.left:
+            step = Emit(step.data[: int(self.left)])
+        self._received += len(step.data)
+        self.left -= len(step.data)
+        return step
+
+    def broken_by(self, fail: Fail) -> Script:
+        """What comes of *fail*; one with words of its own is as it says."""
+        chunked = self._framing is Framing.CHUNKED
+        header = _CHUNK.match(fail.raw) if chunked and self.head is not None else None
+        if header and (data := fail.raw[header.end() :][: int(header[1], 16)]):
+            yield Emit(data)
+        if fail.detail or fail.kind not in {FailureKind.FIN, FailureKind.SHORT_BODY}:
+            yield fail
+        elif self.head is None:
+            yield Fail(FailureKind.NO_RESPONSE)
+        elif self.head.http_version == "HTTP/2" and fail.kind is FailureKind.FIN:
+            yield Fail(FailureKind.PROTOCOL_ERROR, "Server disconnected")
+        elif self._framing is Framing.LENGTH:
+            yield Fail(
+                FailureKind.SHORT_BODY,
+                "peer closed connection without sending complete message body "
+                f"(received {self._received} bytes, expected {self._received + self.left})",
+            )
+        elif chunked:
+            yield Fail(FailureKind.FIN, raw=fail.raw)
 
 
 def timeline(
-    script: Script,
-    *,
-    start: float = 0.0,
-    read: float | None = None,
-    limits: Mapping[str, float | None] = _NONE,
+    script: Script, *, start: float = 0.0, read: float | None = None
 ) -> Iterator[tuple[float, Head | Emit | Fail]]:
     """What comes in *script*, and the moment at which each thing comes.
 
     Waits add up until the next thing. Where they exceed *read*, a read timeout comes in
     its place, *read* seconds after the thing before, and that is the end. Waiting behind
-    the last thing gives an empty emit. Another timeout, if no wait leads to it, comes after
-    its own limit.
+    the last thing gives an empty emit.
 
     Args:
         script: What happens.
         start: The moment at which it begins, in seconds.
         read: The read timeout of whoever it happens to, in seconds; None for none.
-        limits: The others, by the names that HTTP clients give them: ``connect``, ``pool``
-            and ``write``.
 
     Raises:
-        HangError: While iterating: a silence never ends, and there is no limit to it.
+        HangError: While iterating: a silence never ends, and there is no *read*.
     """
     moment, silent, most = start, 0.0, math.inf if read is None else read
     for step in script:
@@ -163,18 +245,9 @@ def timeline(
             if silent:
                 moment += silent
                 silent = 0.0
-            elif isinstance(step, Fail) and (name := _LIMITS.get(step.kind)):
-                moment += _limit(limits, name)
             yield moment, step
     if silent:
         yield moment + silent, Emit(b"")
-
-
-def _limit(limits: Mapping[str, float | None], name: str) -> float:
-    seconds = limits.get(name)
-    if seconds is None:
-        raise HangError(f"the request waits for ever: it has no {name} timeout, so set one")
-    return seconds
 
 
 def stretch(script: Script, factor: float) -> Script:

@@ -8,11 +8,19 @@ refused or mended on the way.
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import assert_never
 
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Wait
+from cassette_stream.script import (
+    Emit,
+    Fail,
+    FailureKind,
+    Framing,
+    Head,
+    Script,
+    Wait,
+    framing_of,
+)
 from cassette_stream.server.link import Link
 
 __all__ = ("Performance", "refuse")
@@ -30,15 +38,6 @@ def refuse(fail: Fail) -> str | None:
     if fail.kind in _WITH_BYTES:
         return None if fail.raw else f"a server fails with {fail.kind} only by its raw= bytes"
     return f"{fail.kind} does not happen at a server: let a transport perform it"
-
-
-class _Framing(Enum):
-    """How the client can tell where the body ends."""
-
-    NO_BODY = auto()
-    CHUNKED = auto()
-    LENGTH = auto()
-    UNTIL_CLOSE = auto()
 
 
 class Performance:
@@ -63,7 +62,7 @@ class Performance:
         self._link = link
         self._method = method
         self._client_version = client_version
-        self._framing = _Framing.NO_BODY
+        self._framing = Framing.NO_BODY
         self._promised = ""
 
     async def run(self, script: Script) -> FailureKind | None:
@@ -98,31 +97,19 @@ class Performance:
         if self.begun:
             raise ValueError(f"a script has one head, this one has another with {head.status}")
         fields = {name.lower(): value for name, value in head.headers}
-        self._framing = self._framing_of(head, fields)
+        self._framing = framing_of(head, method=self._method, client_version=self._client_version)
         closes = "close" in fields.get("connection", "").lower()
-        if closes or self._framing is _Framing.UNTIL_CLOSE:
+        if closes or self._framing is Framing.UNTIL_CLOSE:
             self.reusable = False
-        if self._framing is _Framing.LENGTH:
+        if self._framing is Framing.LENGTH:
             self._promised = fields["content-length"]
         version = "HTTP/1.0" if head.http_version == "HTTP/1.0" else "HTTP/1.1"
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.headers)
-        if self._framing is _Framing.CHUNKED and "transfer-encoding" not in fields:
+        if self._framing is Framing.CHUNKED and "transfer-encoding" not in fields:
             lines += "transfer-encoding: chunked\r\n"
         self.begun = True
         text = f"{version} {head.status} {_reason(head)}\r\n{lines}\r\n"
         await self._link.write(text.encode("latin-1"))
-
-    def _framing_of(self, head: Head, fields: dict[str, str]) -> _Framing:
-        if self._method == "HEAD" or head.status in {204, 304}:
-            return _Framing.NO_BODY
-        if "transfer-encoding" in fields:
-            return _Framing.CHUNKED
-        if "content-length" in fields:
-            return _Framing.LENGTH
-        # Unframed is what HTTP/1.0 does; in HTTP/1.1 it is meant only where it says close.
-        closes = "close" in fields.get("connection", "").lower()
-        old = "HTTP/1.0" in {head.http_version, self._client_version}
-        return _Framing.UNTIL_CLOSE if closes or old else _Framing.CHUNKED
 
     async def _emit(self, data: bytes) -> None:
         if not self.begun:
@@ -131,18 +118,18 @@ class Performance:
             )
         # Lets other connections live, and news that the client has left come in.
         await asyncio.sleep(0)
-        if self._framing is _Framing.NO_BODY or not data:
+        if self._framing is Framing.NO_BODY or not data:
             return  # a chunk of no bytes would end the body
-        chunked = self._framing is _Framing.CHUNKED
+        chunked = self._framing is Framing.CHUNKED
         await self._link.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
         self.bytes_sent += len(data)
 
     async def _end(self) -> None:
         if not self.begun:
             self.reusable = False
-        elif self._framing is _Framing.CHUNKED:
+        elif self._framing is Framing.CHUNKED:
             await self._link.write(b"0\r\n\r\n")
-        elif self._framing is _Framing.LENGTH and self._promised != str(self.bytes_sent):
+        elif self._framing is Framing.LENGTH and self._promised != str(self.bytes_sent):
             self.reusable = False
 
     async def _fail(self, fail: Fail) -> FailureKind:

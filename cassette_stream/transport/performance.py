@@ -13,7 +13,7 @@ from typing import Any
 from cassette_stream.clock import VirtualClock, clock_here
 from cassette_stream.exceptions import HangError
 from cassette_stream.replayer import Faithful
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, timeline
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, framed, timeline
 from cassette_stream.transport.desk import Play
 from cassette_stream.transport.errors import library_of, raised_by
 
@@ -25,11 +25,10 @@ class Performance:
 
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
         self.clock = request.extensions["cassette_stream_clock"] = play.clock
-        self._script = play.script
-        self._limits = dict(request.extensions.get("timeout", {}))
-        self._read = self._limits.get("read")
-        self._host, self._over_tls = request.url.host, request.url.scheme == "https"
-        self._in_body = False
+        # A recording is what a client saw; what a fault made of it goes through HTTP again.
+        is_seen = isinstance(play.script, Faithful)
+        self._script = play.script if is_seen else framed(play.script, method=request.method)
+        self._read = request.extensions.get("timeout", {}).get("read")
         self._library = library_of(request)
         self._is_async = is_async
         self._start = self.clock.now()
@@ -63,7 +62,7 @@ class Performance:
 
     def _told(self, script: Script, start: float) -> Iterator[tuple[float, Head | Emit | Fail]]:
         try:
-            yield from timeline(script, start=start, read=self._read, limits=self._limits)
+            yield from timeline(script, start=start, read=self._read)
         except HangError:
             # The clock knows whether something else may end the silence: a deadline of
             # the caller's, where his event loop goes by the same time.
@@ -72,17 +71,9 @@ class Performance:
     def error(self, thing: Head | Fail) -> Exception:
         if isinstance(thing, Head):
             return TypeError(f"a script has one head, this one has another in the body: {thing}")
-        return raised_by(
-            thing,
-            self._library,
-            is_async=self._is_async,
-            host=self._host,
-            over_tls=self._over_tls,
-            in_body=self._in_body,
-        )
+        return raised_by(thing, self._library, is_async=self._is_async)
 
     def response(self, head: Head, stream: object) -> Any:
-        self._in_body = True
         extensions = {"http_version": head.http_version.encode("ascii")}
         if head.reason is not None:
             extensions["reason_phrase"] = head.reason.encode("latin-1")

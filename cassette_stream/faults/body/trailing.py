@@ -1,0 +1,65 @@
+"""What comes behind the answer, on a connection that should be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cassette_stream.faults.info import FaultInfo
+from cassette_stream.faults.parameter import Parameter
+from cassette_stream.faults.place import Event
+from cassette_stream.faults.reframe import unmeasured
+from cassette_stream.faults.seek import seek
+from cassette_stream.script import Emit, Script
+
+__all__ = ("TRAILING", "Trailing")
+
+_KIND = Parameter(
+    name="kind",
+    default="event",
+    choices=("event", "terminator", "bytes"),
+    description="One more event, the terminator again, or bytes that are no text.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailing:
+    """Something comes behind the terminator, in a chunk of its own.
+
+    A stream without a terminator is left whole.
+    """
+
+    kind: str = "event"
+
+    def __post_init__(self) -> None:
+        _KIND.read(self.kind)
+
+    def __call__(self, script: Script) -> Script:
+        yield from unmeasured(script, self._trailed)
+
+    def _trailed(self, script: Script) -> Script:
+        found = yield from seek(script, Event("terminator", after=True))
+        if found is None:
+            return
+        before, after = found.split()
+        yield from before
+        yield Emit(self._more(found.event()))
+        yield from after
+        yield from script
+
+    def _more(self, terminator: bytes) -> bytes:
+        if self.kind == "bytes":
+            return b"\x00\xff\xfe"
+        return terminator if self.kind == "terminator" else b"data: {}\n\n"
+
+
+TRAILING = FaultInfo(
+    id="body.trailing",
+    name="bytes after the terminator",
+    expect="either",
+    transport="nothing: the framing is valid",
+    description="Bytes or events come behind the event that says that the answer is over.",
+    reference="openai/openai-python#3440",
+    make=Trailing,
+    dialects=frozenset({"openai_chat", "openai_responses", "anthropic"}),
+    parameters=(_KIND,),
+)
