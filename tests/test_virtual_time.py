@@ -435,8 +435,8 @@ def test_a_real_socket_is_waited_for_in_real_time_and_that_is_noted(backend: Any
         server.respond(STEPS)
 
         assert run_virtually(ask, clock=clock, backend=backend) == b"onetwo"
-    assert set(clock.real_time_waits) <= {"a socket", "a job in another thread"}
-    assert clock.real_time_waits["a socket"] >= 1
+    assert set(clock.real_time_waits) <= {"a socket or pipe", "a job in another thread"}
+    assert clock.real_time_waits["a socket or pipe"] >= 1
     assert 0 < clock.now() < 600
 
 
@@ -552,6 +552,36 @@ def test_a_job_that_sleeps_goes_by_the_time_of_its_loop(
     assert run_virtually(main, clock=clock, backend=backend) == "slept"
     assert told == pytest.approx([4, 8, 12], abs=0.5)
     assert clock.now() == pytest.approx(max(seconds, 12), abs=0.5)
+
+
+@backends
+def test_a_job_that_comes_back_to_its_loop_does_not_stop_the_time(backend: Any) -> None:
+    clock = VirtualClock()
+
+    def work() -> None:
+        anyio.from_thread.run(anyio.sleep, 10)
+        anyio.from_thread.run(read)
+
+    async def main() -> None:
+        with anyio.fail_after(300):
+            await anyio.to_thread.run_sync(work)
+
+    with replay(faults=STALL), pytest.raises(TimeoutError):
+        run_virtually(main, clock=clock, backend=backend)
+
+    assert clock.now() == pytest.approx(300, abs=0.5)
+
+
+def test_a_child_process_is_waited_for_in_real_time() -> None:
+    clock = VirtualClock()
+
+    async def main() -> int:
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+        async with asyncio.timeout(3600):
+            return await child.wait()
+
+    assert run_virtually(main, clock=clock) == 0
+    assert set(clock.real_time_waits) <= {"a child process", "a socket or pipe"}
 
 
 def test_a_loop_that_serves_other_threads_waits_for_them() -> None:
@@ -780,6 +810,19 @@ def test_the_standard_library_waits_for_real() -> None:
         subprocess.run([sys.executable, "-c", ""], check=True, timeout=60)
 
     assert clock.now() == 0
+
+
+def test_whoever_only_watches_the_time_sees_it_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cassette_stream.clock.threads._PATIENCE", 0.001)
+    clock = VirtualClock()
+    with virtual_time(clock):
+        end = time.monotonic() + 0.005
+        while time.monotonic() < end:
+            pass
+        time.sleep(10)
+
+    assert clock.real_time_waits["somebody who watches the time"] >= 1
+    assert clock.now() >= 10.005 - 1e-9
 
 
 def test_blocks_nest_and_the_innermost_counts() -> None:

@@ -5,11 +5,13 @@ This is asked whenever a replay begins or waits, so it costs no more than a look
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import perf_counter  # by name, which stays real
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -43,6 +45,22 @@ class Activation:
         self.origins = origins
         self.start = clock.now()
         self.is_active = True
+        self._seen, self._since = math.nan, 0.0
+
+    def watch(self, patience: float) -> float:
+        """The time of the clock, which goes on by itself where it is watched too long.
+
+        Whoever looks at it again and again, for *patience* real seconds in which it stood
+        still, waits for something real; so its time is real for him, and that is noted.
+        """
+        now, real = self.clock.now(), perf_counter()
+        if now != self._seen:
+            self._seen, self._since = now, real
+        elif real - self._since > patience:
+            self.clock.real_time_waits["somebody who watches the time"] += 1
+            self.clock.move(now + real - self._since - patience)
+            self._seen, self._since = self.clock.now(), real - patience
+        return self._seen
 
 
 class _Here(threading.local):

@@ -14,7 +14,6 @@ import math
 import selectors
 import socket
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
@@ -26,6 +25,7 @@ from cassette_stream.clock.agenda import Wake
 from cassette_stream.clock.here import does
 from cassette_stream.clock.places import awaited_frames, place_of
 from cassette_stream.clock.virtual import VirtualClock
+from cassette_stream.clock.workers import is_child_awaited, workers_of
 
 __all__ = ("VirtualLoop", "run")
 
@@ -33,6 +33,11 @@ T = TypeVar("T")
 
 _MOST_BREAKS = 16
 """How often tasks are cancelled that wait again."""
+
+_JOB = "a job in another thread"
+
+_GLANCE = 0.01
+"""How often to see whether such a job waits for the loop by now, which nobody tells."""
 
 _Events = list[tuple[selectors.SelectorKey, int]]
 
@@ -88,6 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jobs: set[object] = set()
         self._is_shutting_down = False
         self._is_hung = False
+        self._reason: str | None = None
         self._broken_off = 0
         self._main: asyncio.Task[Any] | None = None
         self._descriptors = _Selector(self._pass_time)
@@ -150,6 +156,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         events = self._descriptors.poll(0)
         if not events and timeout != 0:
             events = self._idle()
+        else:
+            self._reason = None
         now = self.clock.now()
         # Streams before timers: the loop looks for the timers that are due after this.
         self.clock.agenda.end_due(now)
@@ -182,22 +190,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise self.clock.hang(place_of(self._frames()))
 
     def _wait_for_real(self, moment: float, reason: str) -> _Events:
-        self.clock.real_time_waits[reason] += 1
+        if reason != self._reason:
+            self._reason = reason
+            self.clock.real_time_waits[reason] += 1
         start, now = perf_counter(), self.clock.now()
-        events = self._descriptors.poll(None if moment == math.inf else moment - now)
+        left = moment - now
+        if reason == _JOB:
+            left = min(left, _GLANCE)
+        events = self._descriptors.poll(None if left == math.inf else left)
         self.clock.move(min(now + perf_counter() - start, moment))
         return events
 
     def _outside(self) -> str | None:
         """Why something may happen that is on no agenda."""
         if self._descriptors.outside:
-            return "a socket"
+            return "a socket or pipe"
         sleeping = self.clock.agenda.sleeping()
         jobs = self._jobs.difference([sleep.job for sleep in sleeping])
         if self._is_shutting_down and not any(sleep.job for sleep in sleeping):
-            return "a job in another thread"
-        if jobs or _workers(self).difference([sleep.thread for sleep in sleeping]):
-            return "a job in another thread"
+            return _JOB
+        if jobs or set(workers_of(self)).difference([sleep.thread for sleep in sleeping]):
+            return _JOB
+        if is_child_awaited(self):
+            return "a child process"
         if self._is_portal():
             return "a blocking portal"
         return None
@@ -220,19 +235,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def _do(job: object, func: Callable[..., T], *args: Any) -> T:
     with does(job):
         return func(*args)
-
-
-def _workers(loop: asyncio.AbstractEventLoop) -> set[threading.Thread]:
-    """The threads of anyio that work for *loop*, which it does not tell the loop."""
-    if "anyio.to_thread" not in sys.modules:
-        return set()
-    return {
-        thread
-        for thread in threading.enumerate()
-        if getattr(thread, "loop", None) is loop
-        and not getattr(thread, "stopping", False)
-        and thread not in getattr(thread, "idle_workers", ())
-    }
 
 
 def _nothing() -> None:

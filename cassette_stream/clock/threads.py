@@ -39,6 +39,9 @@ _HARNESS = frozenset(
     {"_pytest", "cassette_stream", "coverage", "execnet", "hypothesis", "pytest", "trio", "xdist"}
 )
 
+_PATIENCE = 5.0
+"""For how many real seconds the time may be watched while it stands still."""
+
 _lock = threading.Lock()
 _depth = 0
 
@@ -47,9 +50,9 @@ _depth = 0
 def virtual_time(clock: VirtualClock) -> Iterator[VirtualClock]:
     """Within the block `time` goes by *clock*, in this context and threads started in it.
 
-    It begins at the real time, and stands still while nobody sleeps: code that only
-    looks at the time until it has passed never ends. Waits of `threading`, `queue` and
-    `select` stay real.
+    It begins at the real time and stands still while nobody sleeps, unless somebody
+    watches it for longer than 5 real seconds: then it goes on, and *clock* counts that
+    among its ``real_time_waits``. Waits of `threading`, `queue` and `select` stay real.
     """
     activation = Activation(clock, {name: _REAL[name]() for name in (*_SECONDS, *_NANOSECONDS)})
     _install()
@@ -112,7 +115,7 @@ def _telling(name: str, unit: float) -> Callable[[], Any]:
         if activation is None or _is_called_by(sys.stdlib_module_names):
             return real()
         origin = activation.origins[name]
-        return origin + type(origin)((activation.clock.now() - activation.start) * unit)
+        return origin + type(origin)((activation.watch(_PATIENCE) - activation.start) * unit)
 
     return tell
 

@@ -122,7 +122,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         waiting = (name for name in dir(sockets) if name.startswith("tasks_waiting"))
         # One is trio's own task, by which threads wake the loop.
         if sum(getattr(sockets, name) for name in waiting) > 1:
-            return "a socket"
+            return "a socket or pipe"
         sleeping = sum(sleep.is_awaited for sleep in self.clock.agenda.sleeping())
         root = trio.lowlevel.current_root_task()
         jobs = sum(map(_waits_for_thread, _tasks(root))) if root is not None else 0
