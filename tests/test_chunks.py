@@ -29,6 +29,7 @@ from cassette_stream.chunks import (
     NormalForm,
     PromptTokensDetails,
     RedactedThinking,
+    ResponseAccumulator,
     StreamingChoices,
     Thinking,
     Usage,
@@ -174,6 +175,25 @@ def test_the_quick_way_and_the_long_way_give_the_same(stream: Any, data: st.Data
 
     assert list(form.feed(map(read_chunk, raw))) == slow
     assert form.finish_reasons == plainly.finish_reasons
+
+
+@many
+@given(stream=streams(), data=st.data())
+def test_what_passes_is_followed_to_the_same_response(stream: Any, data: st.DataObject) -> None:
+    beside = [{"system_fingerprint": "fp_2"}, {"service_tier": "flex"}, {"new": 1}]
+    for chosen in data.draw(st.lists(st.sampled_from(stream[1]), max_size=4)):
+        chosen.update(data.draw(st.sampled_from(beside)))
+    form, added, followed = NormalForm(), ResponseAccumulator(), ResponseAccumulator()
+    for chunk in map(read_chunk, stream[1]):
+        passed = form.passes(chunk)
+        if passed is not None:
+            added.add(chunk)
+            followed.follow(chunk, passed)
+        for other in () if passed is not None else form.feed([chunk]):
+            added.add(other)
+            followed.add(other)
+
+        assert followed.response() == added.response()
 
 
 @many

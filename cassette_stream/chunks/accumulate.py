@@ -14,6 +14,7 @@ from msgspec.structs import astuple, replace
 from cassette_stream.chunks.answer import Answer
 from cassette_stream.chunks.completion import ModelResponse
 from cassette_stream.chunks.message_parts import Fields
+from cassette_stream.chunks.normal_form import Passed
 from cassette_stream.chunks.parts import Json
 from cassette_stream.chunks.reading import read_chunk
 from cassette_stream.chunks.stream import ModelResponseStream, StreamingChoices
@@ -75,6 +76,16 @@ class ResponseAccumulator:
                     continue
                 answer = self._answers[choice.index] = Answer(f"{ours.id}\n{choice.index}")
             answer.add(choice)
+
+    def follow(self, chunk: ModelResponseStream, passed: Passed) -> None:
+        """Take a *chunk* that *passed* a `NormalForm`, whose chunks before it were all taken.
+
+        The same as `add`; quicker, because it does not look again at what is known.
+        """
+        index, said, alone = passed
+        answer = self._answers.get(index)
+        if answer is None or not alone or not answer.follow(said):
+            self.add(chunk)
 
     def response(self) -> ModelResponse | None:
         """The response as if the stream had ended here, None before the first chunk.

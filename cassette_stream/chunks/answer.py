@@ -68,6 +68,13 @@ class Answer:
         if extras is not None:
             self._choice_extras.add(extras)
 
+    def follow(self, said: tuple[Any, ...]) -> bool:
+        """Take a normal delta that said one thing, if that is text or arguments; else nothing."""
+        if text := said[_CONTENT]:
+            self._content.write(text)
+            return True
+        return bool(said[_CALLS]) and self.calls.follow(said[_CALLS][0])
+
     def choice(self, index: int) -> Choices:
         """The choice as if the stream had ended here."""
         logprobs = self._logprobs.whole() or {}

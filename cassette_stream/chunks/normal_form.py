@@ -13,7 +13,7 @@ text, no finish reason and no count is ever made up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec.structs import astuple
 
@@ -22,9 +22,13 @@ from cassette_stream.chunks.parts import Json
 from cassette_stream.chunks.stream import Delta, ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.usage import Usage, later_usage
 
-__all__ = ("NormalForm",)
+__all__ = ("NormalForm", "Passed")
 
 T = TypeVar("T")
+
+Passed: TypeAlias = tuple[int, tuple[Any, ...], bool]
+"""Of a chunk that passes: the index of its choice, its delta as a tuple of which one item is not
+None, and whether that is all that it has beyond what the chunk before it had."""
 
 # Where things stand in a delta that is read as a tuple.
 _CONTENT, _REASONING, _CALLS = map(
@@ -73,34 +77,34 @@ class NormalForm:
         through, after what came before it.
         """
         for chunk in chunks:
-            if self.passes(chunk):
+            if self.passes(chunk) is not None:
                 yield chunk
             else:
                 yield from self._unusual(chunk)
 
-    def passes(self, chunk: ModelResponseStream) -> bool:
-        """Whether the raw *chunk* is normal but for what all have in common; then it has that.
+    def passes(self, chunk: ModelResponseStream) -> Passed | None:
+        """What the raw *chunk* says, if it is normal but for what all have in common.
 
-        Else nothing is taken of it: it is for `feed`. Nearly all chunks pass: one choice that
-        has begun goes on with one kind of progress.
+        Then it has that. Else nothing is taken of it: it is for `feed`. Nearly all chunks pass:
+        one choice that has begun goes on with one kind of progress.
         """
-        _, _, _, _, choices, fingerprint, usage, tier, _, _, _, _, _ = astuple(chunk)
+        _, _, _, _, choices, fingerprint, usage, tier, fields, urls, _, _, extras = astuple(chunk)
         head = self._head
         if len(choices) != 1 or usage is not None or (fingerprint, tier) != head.beside:
-            return False
-        index, delta, finish_reason, _, _, _, _ = astuple(choices[0])
+            return None
+        index, delta, finish_reason, _, _, logprobs, beside = astuple(choices[0])
         state = self._choices.get(index)
         if state is None or not state.plain or finish_reason:
-            return False
+            return None
         said = astuple(delta)
         if said.count(None) != _ALL_BUT_ONE or not (
             said[_CONTENT]
             or said[_REASONING]
             or (said[_CALLS] and state.calls.extend(said[_CALLS]))
         ):
-            return False
+            return None
         head.stamp(chunk)
-        return True
+        return index, said, fields is urls is extras is logprobs is beside is None
 
     def end(self) -> Iterator[ModelResponseStream]:
         """What is left when the stream is over: arguments that were held back, and usage."""
@@ -184,6 +188,7 @@ class _Head:
         self.fingerprint: str | None = None
         self.tier: str | None = None
         self.pending = False
+        # What the last chunk said beside its words; None if the next has to say something new.
         self.beside: tuple[str | None, str | None] | None = None
         self._model = model or ""
         self._hidden = dict(hidden)
@@ -194,7 +199,7 @@ class _Head:
     def learn(self, chunk: ModelResponseStream) -> None:
         self.fingerprint = chunk.system_fingerprint or self.fingerprint
         self.tier = chunk.service_tier or self.tier
-        self._note()
+        self.beside = None
         if chunk.model:
             self._hidden.setdefault("provider_response_model", chunk.model)
             self._model = self._model or chunk.model
@@ -208,24 +213,18 @@ class _Head:
         self._said.add(name)
         return said
 
-    def _note(self) -> None:
-        """What stands beside the words of a chunk that can pass; None if none can."""
-        self.beside = None if self.pending else (self.fingerprint, self.tier)
-
     def put_by(self, chunk: ModelResponseStream) -> None:
         """Keep what a *chunk* carries that says nothing itself."""
         beside = {**(chunk.extras or {}), "citations": chunk.citations}
         self._fields |= {name: value for name, value in beside.items() if value is not None}
         self._fields |= chunk.provider_specific_fields or {}
         self.pending = bool(self._fields)
-        self._note()
 
     def attach(self, chunk: ModelResponseStream) -> ModelResponseStream:
         """*chunk* with what waited for it."""
         if self.pending:
             chunk.provider_specific_fields = self._fields | (chunk.provider_specific_fields or {})
             self._fields, self.pending = {}, False
-            self._note()
         return self.dress(chunk)
 
     def dress(self, chunk: ModelResponseStream) -> ModelResponseStream:
@@ -233,6 +232,7 @@ class _Head:
         self._sent = True
         chunk.system_fingerprint = self.fingerprint
         chunk.service_tier = self.tier
+        self.beside = self.fingerprint, self.tier
         return self.stamp(chunk)
 
     def stamp(self, chunk: ModelResponseStream) -> ModelResponseStream:

@@ -105,6 +105,13 @@ class ToolCallAccumulator:
         fragment.raw_index = call.raw_index
         return True
 
+    def follow(self, fragment: ChatCompletionDeltaToolCall) -> bool:
+        """Take a *fragment* that another accumulator's `extend` made normal; else nothing."""
+        call = self._slots.get(fragment.index)
+        return (
+            call is not None and call.plain and call.arguments.append(fragment.function.arguments)
+        )
+
     def _extended(self, fragment: ChatCompletionDeltaToolCall) -> CallState | None:
         """The call that *fragment* only adds arguments to; None, nothing taken, if it does more."""
         index, call_id, function, kind, custom, _, fields, extras = astuple(fragment)

@@ -115,9 +115,10 @@ class Reading:
         if not isinstance(raw, ModelResponseStream):
             return self._take(piece, raw)
         # Nearly all pieces: one event, which says a little more of one answer.
-        if not self.normal.passes(raw):
+        passed = self.normal.passes(raw)
+        if passed is None:
             return self._take(piece, (raw,))
-        self._answer.add(raw)
+        self._answer.follow(raw, passed)
         self.chunks_yielded += 1
         return (raw,)
 
