@@ -470,6 +470,9 @@ def error(kind: str) -> bytes:
             StreamProtocolError,
             "text_delta in a block of tool_use",
         ),
+        (HALF + BEGIN, StreamProtocolError, "began again"),
+        (BEGIN + b'data: {"detail":"no"}\n\n', APIError, "no"),
+        (BEGIN + b'data: {"message":"no"}\n\n', APIError, "no"),
         (error("overloaded_error"), OverloadedError, "no"),
         (HALF + error("rate_limit_error"), RateLimitError, "no"),
         (HALF + error("authentication_error"), AuthenticationError, "no"),
@@ -780,3 +783,9 @@ def test_arguments_may_be_given_as_an_object_or_not_at_all() -> None:
     (message,) = asked({"role": "assistant", "tool_calls": calls})["messages"]
 
     assert [block["input"] for block in message["content"]] == [{"x": 1}, {}]
+
+
+def test_a_message_may_begin_twice_before_it_says_anything() -> None:
+    twice, once = (decoded(anthropic.Decoder(), body) for body in (BEGIN + A5, A5))
+
+    assert told(normal(twice)) == told(normal(once))

@@ -585,6 +585,8 @@ OPEN = b'[{"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]}'
         (b"[{oops}]", MalformedStreamError, "no JSON"),
         (HEL + b"data: {oops}\n\n", MalformedStreamError, "no JSON"),
         (HEL + b"data: [1]\n\n", MalformedStreamError, "no JSON object"),
+        (HEL + b'data: {"detail":"no"}\n\n', APIError, "no"),
+        (HEL + b'data: {"message":"no"}\n\n', APIError, "no"),
         (HEL + b'data: {"x":"\xff"}\n\n', MalformedStreamError, "UTF-8"),
         (frame(said({"text": 12})), MalformedStreamError, "text must be a text, not '12'"),
         (frame(said("x")), MalformedStreamError, "a part must be an object"),

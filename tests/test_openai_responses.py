@@ -169,6 +169,8 @@ BROKEN = {
     "openai/client__ResponseOutputItemToolSearchOutputDone__ce39113f.sse": StreamTruncatedError,
     "openai/client__ResponseReasoningTextDelta__291069c3.sse": StreamTruncatedError,
     "openai/client__ResponseReasoningTextDone__457ea324.sse": StreamTruncatedError,
+    # A person left most deltas out: the numbers of the others show it.
+    "openai/ai__openai-phase.1__39bad97a.sse": StreamProtocolError,
     # Stored without its blank lines: all of it is one event.
     "openai/client__ResponseCodeInterpreterCreate__23b465c3.sse": StreamTruncatedError,
     # The provider reports an error, by a code of its own.
@@ -700,6 +702,8 @@ def test_an_error_within_the_stream_is_the_class_that_its_code_says(
         (b"data: [1]\n\n", MalformedStreamError, "no JSON object"),
         (b"data: " + b"[" * 100_000 + b"\n\n", MalformedStreamError, "no JSON"),
         (b"data: \xff\n\n", MalformedStreamError, "no UTF-8"),
+        (event_of(created()) + event_of({"detail": "no"}), APIError, "no"),
+        (event_of(created()) + event_of({"message": "no"}), APIError, "no"),
         (event_of(text_delta(12)), MalformedStreamError, "delta must be a text, not '12'"),
         (event_of(text_delta("hi", "x")), MalformedStreamError, "output_index must be a number"),
         (event_of({"type": "response.completed"}), MalformedStreamError, "without a response"),
@@ -1112,3 +1116,79 @@ def test_messages_that_make_no_sense_are_refused(
 def test_parameters_of_the_wrong_type_are_refused(params: Any) -> None:
     with pytest.raises(TypeError, match=r"is a (list|mapping), not"):
         asked(**params)
+
+
+def said_in_words(text: str, reason: str = "stop") -> ModelResponse:
+    choice = Choices(message=Message(role="assistant", content=text), finish_reason=reason)
+    return ModelResponse(id="resp_1", created=1, model="m", choices=[choice])
+
+
+def renumbered(events: Iterable[bytes], number_of: Any) -> list[bytes]:
+    """*events* with the number that *number_of* gives each; None for none."""
+    found = []
+    for index, event in enumerate(events):
+        number = number_of(index)
+        field = b"" if number is None else b'"sequence_number":%d' % number
+        found.append(re.sub(rb'"sequence_number":\d+', field, event).replace(b",}", b"}"))
+        found[-1] = found[-1].replace(b",,", b",")
+    return found
+
+
+@pytest.mark.parametrize("how", ["lost", "doubled", "moved"])
+@given(data=st.data())
+def test_an_event_that_is_lost_doubled_or_moved_is_told_by_the_numbers(
+    how: str, data: st.DataObject
+) -> None:
+    answer = said_in_words("one two three four five six")
+    events = list(encode(answer))
+    # What is moved behind the last event is lost.
+    index = data.draw(st.integers(1, len(events) - 3))
+    others = events[:index] + events[index + 1 :]
+    place = {"lost": [], "doubled": [events[index]] * 2, "moved": []}[how]
+    broken = others[:index] + place + others[index:]
+    if how == "moved":
+        broken.insert(index + 1, events[index])
+    reader = Decoder(strict=False)
+    for event in broken:
+        list(reader.feed(event))
+
+    assert any("was due" in warning for warning in reader.warnings)
+    with pytest.raises(StreamProtocolError, match=r"came where event .* was due"):
+        list(decoded(broken))
+
+
+@pytest.mark.parametrize(
+    "number_of",
+    [
+        lambda _: None,
+        lambda _: 0,
+        lambda index: index + 3,
+        lambda index: None if index < 3 else index,
+        lambda index: None if index % 4 == 3 else index,
+        lambda index: None if index % 4 == 3 else index - (index + 1) // 4,
+    ],
+    ids=["none", "constant", "from 3", "late", "with gaps", "some do not count"],
+)
+def test_servers_number_their_events_as_they_like(number_of: Any) -> None:
+    answer = said_in_words("one two three four five six")
+    plain = told(normal(encode(answer)))
+
+    assert told(normal(renumbered(encode(answer), number_of))) == plain
+
+
+def test_a_response_does_not_begin_again_in_its_middle() -> None:
+    answer = said_in_words("one two")
+    events = renumbered(encode(answer), lambda _: None)
+    first_word = next(index for index, it in enumerate(events) if b"output_text.delta" in it)
+
+    assert told(normal([events[0], *events])) == told(normal(events))
+    with pytest.raises(StreamProtocolError, match="began again"):
+        list(decoded([*events[: first_word + 1], *events]))
+
+
+@pytest.mark.parametrize("reason", ["error", "network_error"])
+def test_a_response_that_is_incomplete_for_a_failure_raises(reason: str) -> None:
+    answer = said_in_words("one", reason)
+
+    with pytest.raises(InternalServerError, match=f"finish reason '{reason}'"):
+        list(decoded(encode(answer)))

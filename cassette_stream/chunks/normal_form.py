@@ -127,6 +127,12 @@ class NormalForm:
         return any(state.late for state in self._choices.values())
 
     @property
+    def broken_calls(self) -> list[str]:
+        """The tool calls that are to be made and cannot be, for their arguments are no JSON."""
+        calling = (it for it in self._choices.values() if it.finish_reason == "tool_calls")
+        return [call for state in calling for call in state.calls.broken]
+
+    @property
     def warnings(self) -> list[str]:
         """What is odd about the stream so far."""
         found = []

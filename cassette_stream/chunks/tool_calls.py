@@ -161,6 +161,11 @@ class ToolCallAccumulator:
         """
         return self._told[index].arguments.preview()
 
+    @property
+    def broken(self) -> list[str]:
+        """The calls whose arguments are no JSON, in words."""
+        return [_which(call) for call in self._told if _is_broken(call)]
+
     def warnings(self, *, finish_reason: str | None = None) -> list[str]:
         """What is odd about the calls so far; *finish_reason* tells why the answer ended."""
         found = []
@@ -170,10 +175,10 @@ class ToolCallAccumulator:
             if call.index == NO_INDEX:
                 found.append(f"a tool call never got a name (id {call.id!r}) and was left out")
                 continue
-            which = f"tool call {call.index} ({call.name})"
+            which = _which(call)
             if call.arguments.resent:
                 found.append(f"{which}: arguments were sent again from their start")
-            if finish_reason and not call.custom and not is_json(call.arguments.whole or "{}"):
+            if finish_reason and _is_broken(call):
                 cut = "were cut by the length limit" if finish_reason == "length" else "are no JSON"
                 found.append(f"{which}: arguments {cut}")
         return found
@@ -232,3 +237,11 @@ class ToolCallAccumulator:
     def _made_id(self, call: CallState) -> str:
         digest = blake2b(f"{self._seed}\n{call.index}".encode(), digest_size=12)
         return f"call_{digest.hexdigest()}"
+
+
+def _which(call: CallState) -> str:
+    return f"tool call {call.index} ({call.name})"
+
+
+def _is_broken(call: CallState) -> bool:
+    return not call.custom and not is_json(call.arguments.whole or "{}")

@@ -21,6 +21,7 @@ from cassette_stream.client.failures import connection_error, inform
 from cassette_stream.exceptions import (
     APIError,
     EmptyStreamError,
+    MalformedStreamError,
     StreamProtocolError,
     StreamTruncatedError,
     Timeout,
@@ -141,6 +142,11 @@ class Reading:
             raise
         self.over = True
         yield from self._last_words(usage=True)
+        if self._mid_stream and self.asked.strict and (broken := self.normal.broken_calls):
+            # Whoever adds up the deltas is about to make this call, and must not.
+            error = MalformedStreamError(f"{broken[0]}: arguments are no JSON")
+            self._inform(error)
+            raise error
 
     def take_whole(self, body: bytes) -> Iterator[ModelResponseStream]:
         """The chunks of a *body* that was read to its end, and need not be a stream.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ("ErrorBody", "decoded", "understand")
+__all__ = ("ErrorBody", "complains", "decoded", "understand")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,14 @@ class ErrorBody:
     status: int | None = None
     request_id: str | None = None
     words: tuple[str, ...] = ()
+
+
+def complains(value: Mapping[str, object]) -> bool:
+    """Whether *value*, which is nothing that the format knows, can only be an error.
+
+    A web framework in between knows nothing of the format, and has such words for it.
+    """
+    return "detail" in value or isinstance(value.get("message"), str)
 
 
 def decoded(body: object) -> object:

@@ -29,6 +29,7 @@ from cassette_stream.dialects.decoding import (
     field,
     json_object,
 )
+from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import finish_error, stream_error
 from cassette_stream.exceptions import StreamProtocolError
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
@@ -78,12 +79,13 @@ class Decoder(EventDecoder):
             number where a text belongs is written as one.
     """
 
-    __slots__ = ("_blocks", "_calls", "_complete", "_started", "_usage")
+    __slots__ = ("_blocks", "_calls", "_complete", "_has_blocks", "_started", "_usage")
 
     def __init__(self, *, strict: bool = True) -> None:
         super().__init__(SSEDecoder(), strict=strict)
         self._complete = False
         self._started = False
+        self._has_blocks = False
         self._blocks: dict[int, Block] = {}
         self._calls = 0
         self._usage: dict[str, Any] = {}
@@ -142,6 +144,8 @@ class Decoder(EventDecoder):
                 self._seen = self.terminal_seen = True
             case _ if kind == "error" or value.get("error"):
                 raise stream_error(value)
+            case _ if "type" not in value and complains(value):
+                raise stream_error(value)
         # A ping, or of a kind that is yet to come.
         return iter(())
 
@@ -150,6 +154,9 @@ class Decoder(EventDecoder):
         self._seen = True
         self._take_usage(message)
         if self._started:
+            # There are proxies that send it twice; but what has begun does not begin again.
+            if self._has_blocks:
+                raise StreamProtocolError("the message began again, in its middle", body=value)
             return
         self._started = True
         container = message.get("container")
@@ -171,6 +178,7 @@ class Decoder(EventDecoder):
         if index in self._blocks:
             raise StreamProtocolError(f"content block {index} began twice", body=value)
         kind = self._text(content, "type")
+        self._has_blocks = True
         block = self._blocks[index] = Block(kind)
         if kind in CALLS:
             yield block.open(self._calls, content, self._text)

@@ -22,6 +22,7 @@ from cassette_stream.dialects.decoding import (
     field,
     json_object,
 )
+from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import stream_error
 from cassette_stream.dialects.gemini.answer import Answer
 from cassette_stream.dialects.gemini.frames import Frames
@@ -140,7 +141,7 @@ class Decoder(EventDecoder):
         return self._guarded(lambda: self._take(frame))
 
     def _take(self, frame: Mapping[str, Any]) -> Chunks:
-        if frame.get("error"):
+        if frame.get("error") or (_FRAME_FIELDS.isdisjoint(frame) and complains(frame)):
             raise stream_error(frame)
         usage = field(frame, "usageMetadata", dict) or {}
         if any(name.endswith("TokenCount") for name in usage):

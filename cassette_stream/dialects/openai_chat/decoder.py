@@ -14,7 +14,13 @@ import msgspec
 
 from cassette_stream.chunks import ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.reading import read_chunk
-from cassette_stream.dialects.decoding import UNREADABLE, Chunks, EventDecoder, json_object
+from cassette_stream.dialects.decoding import (
+    UNREADABLE,
+    Chunks,
+    EventDecoder,
+    json_object,
+)
+from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import finish_error, stream_error
 from cassette_stream.dialects.openai_chat.extras import with_extras
 from cassette_stream.dialects.openai_chat.mending import mended, settle_calls, settle_usage
@@ -153,9 +159,7 @@ def _error_in(value: Mapping[str, Any], *, failed: bool) -> object:
         if place.get("error"):
             return place
     if value.get("choices") or not (
-        failed
-        or value.get("object") == "error"
-        or ("choices" not in value and (isinstance(value.get("message"), str) or "detail" in value))
+        failed or value.get("object") == "error" or ("choices" not in value and complains(value))
     ):
         return None
     return value

@@ -18,11 +18,13 @@ from cassette_stream.dialects.decoding import (
     json_object,
     text_of,
 )
+from cassette_stream.dialects.openai_responses.numbers import Numbers
 from cassette_stream.dialects.openai_responses.progress import Progress
 from cassette_stream.dialects.openai_responses.reading import failure
 from cassette_stream.exceptions import (
     EmptyStreamError,
     MalformedStreamError,
+    StreamProtocolError,
     StreamTruncatedError,
 )
 from cassette_stream.wire import ServerSentEvent, SSEDecoder
@@ -39,6 +41,7 @@ class _Delta(msgspec.Struct, gc=False):
     type: str
     delta: str = ""
     output_index: int = -1
+    sequence_number: int | None = None
     logprobs: list[Any] | None = None
 
 
@@ -57,10 +60,11 @@ class Decoder(EventDecoder):
             a number where a text belongs is written as one.
     """
 
-    __slots__ = ("_progress",)
+    __slots__ = ("_numbers", "_progress")
 
     def __init__(self, *, strict: bool = True) -> None:
         super().__init__(SSEDecoder(), strict=strict)
+        self._numbers = Numbers()
         self._progress = Progress(strict=strict, warnings=self.warnings)
 
     @property
@@ -73,7 +77,7 @@ class Decoder(EventDecoder):
         except UNREADABLE:
             return None
         words, index, progress = delta.delta, delta.output_index, self._progress
-        if not words or index < 0 or delta.logprobs:
+        if not words or index < 0 or delta.logprobs or delta.sequence_number != self._numbers.next:
             return None
         if delta.type == "response.output_text.delta":
             if index != progress.speaking:
@@ -86,11 +90,15 @@ class Decoder(EventDecoder):
         else:
             return None
         self._seen = True
+        if delta.sequence_number is not None:
+            self._numbers.passed(delta.sequence_number)
         return progress.chunk(made)
 
     def _read(self, event: ServerSentEvent) -> Chunks:
         value = json_object(event.data)
         self._seen = True
+        if odd := self._numbers.take(value.get("sequence_number")):
+            self._odd(odd, StreamProtocolError(odd, body=value))
         self.terminal_seen = value.get("type") in _LAST
         yield from self._progress.take(value)
 

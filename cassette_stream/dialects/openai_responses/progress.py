@@ -19,6 +19,8 @@ from cassette_stream.chunks import (
     read_chunk,
 )
 from cassette_stream.dialects.decoding import Chunks, text_of
+from cassette_stream.dialects.error_body import complains
+from cassette_stream.dialects.errors import finish_error
 from cassette_stream.dialects.openai_responses.reading import (
     annotation,
     failure,
@@ -28,7 +30,7 @@ from cassette_stream.dialects.openai_responses.reading import (
     usage,
 )
 from cassette_stream.dialects.openai_responses.tool_calls import CALLS, ToolCalls
-from cassette_stream.exceptions import MalformedStreamError
+from cassette_stream.exceptions import MalformedStreamError, StreamProtocolError
 
 __all__ = ("Progress",)
 
@@ -84,7 +86,9 @@ class Progress:
             APIError: The provider reports an error; the class says which.
         """
         kind = event.get("type")
-        anonymous = kind is None and (event.get("error") or event.get("object") == "error")
+        anonymous = kind is None and (
+            event.get("error") or event.get("object") == "error" or complains(event)
+        )
         if kind == "error" or anonymous:
             self.ended = True
             raise failure(event.get("error") or event, event)
@@ -94,6 +98,12 @@ class Progress:
         handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
         if handler is not None:
             yield from handler(self, event)
+
+    def created(self, event: Json) -> Chunks:
+        """Nothing, at the beginning; what has begun does not begin again."""
+        if self.calls or self._kinds:
+            raise StreamProtocolError("the response began again, in its middle", body=event)
+        return iter(())
 
     def _note(self, response: Json) -> None:
         self._id = self._id or self._text(response, "id")
@@ -248,6 +258,9 @@ class Progress:
         reason = ""
         if isinstance(details, Mapping):
             reason = self._text(details, "reason")
+        if broken := finish_error(reason):
+            self.ended = True
+            raise broken
         if not reason and event["type"] == "response.incomplete":
             reason = "incomplete"
         chunk = self.chunk(Delta())
@@ -283,6 +296,7 @@ _HANDLERS: Mapping[str, Callable[[Progress, Json], Chunks]] = {
     "response.output_text.delta": Progress.said,
     "response.function_call_arguments.delta": Progress.argued,
     "response.completed": Progress.end,
+    "response.created": Progress.created,
     "response.custom_tool_call_input.delta": Progress.argued,
     "response.custom_tool_call_input.done": Progress.argued_whole,
     "response.failed": Progress.fail,
