@@ -1,0 +1,102 @@
+"""The tool calls of a stream as one piece of work: held back, changed, and given again.
+
+A change gets the JSON values of the events from the first fragment of a call to the finish
+reason, and gives for each the values that come in its place: itself, others, or none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import Final, TypeAlias
+
+from cassette_stream.dialects.encoding import weave
+from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.edit import Edit, Seen, Settle
+from cassette_stream.faults.sem.words import Json, is_finish, kind_of, objects, written
+
+__all__ = ("Rewrite", "fragments", "interleaved", "parsed", "rewriting", "start_of")
+
+Rewrite: TypeAlias = Callable[[list[Json]], list[list[Json]]]
+
+_MOST_HELD: Final = 10_000
+"""Calls of more events than this are left alone: a loop must not fill the memory."""
+
+
+def rewriting(rewrites: dict[Dialect, Rewrite]) -> Settle:
+    """Holds back the calls of a stream, and changes them as its dialect says."""
+
+    def settle(waiting: Sequence[Seen], over: bool) -> list[list[Edit]]:
+        first, last = waiting[0], waiting[-1]
+        rewrite = rewrites.get(first.dialect) if first.dialect is not None else None
+        if rewrite is None or not _begins(first) or len(waiting) >= _MOST_HELD:
+            return [[] for _ in waiting]
+        if not (over or is_finish(last)):
+            return []
+        values = [seen.value if isinstance(seen.value, dict) else {} for seen in waiting]
+        told = rewrite(deepcopy(values))
+        return [_edits(*it) for it in zip(waiting, values, told, strict=True)]
+
+    return settle
+
+
+def _begins(seen: Seen) -> bool:
+    """Whether a call begins with it."""
+    value = seen.value if isinstance(seen.value, dict) else {}
+    match seen.dialect:
+        case "openai_chat":
+            return any(True for _ in fragments(value))
+        case "openai_responses":
+            return start_of(value, "response.output_item.added", "item") == "function_call"
+        case "anthropic":
+            return start_of(value, "content_block_start", "content_block") == "tool_use"
+        case _:
+            return any(
+                part.get("functionCall")
+                for candidate in objects(value, "candidates")
+                for part in objects(candidate, "content", "parts")
+            )
+
+
+def start_of(value: Json, kind: str, name: str) -> object:
+    """The type of what begins with the event *value*; None if it is not of that *kind*."""
+    begun = value.get(name) if value.get("type") == kind else None
+    return begun.get("type") if isinstance(begun, dict) else None
+
+
+def fragments(value: Json) -> Iterator[tuple[tuple[object, object], Json]]:
+    """The fragments of calls in a chunk of a chat completion, and the call that each is of."""
+    for choice in objects(value, "choices"):
+        for fragment in objects(choice, "delta", "tool_calls"):
+            yield (choice.get("index", 0), fragment.get("index", 0)), fragment
+
+
+def _edits(seen: Seen, value: Json, told: list[Json]) -> list[Edit]:
+    if told == [value] or (not value and told == [{}]):
+        return []
+    if len(told) == 1 and told[0].get("type", "") == kind_of(seen):
+        return seen.with_value(told[0])
+    return seen.replaced_by(b"".join(written(seen, it) for it in told))
+
+
+def interleaved(key: Callable[[Json], object]) -> Rewrite:
+    """The events of several calls in turn; *key* tells of which call an event is, if of any."""
+
+    def rewrite(values: list[Json]) -> list[list[Json]]:
+        calls: dict[object, list[Json]] = {}
+        for value in values:
+            if (call := key(value)) is not None:
+                calls.setdefault(call, []).append(value)
+        turns = weave(calls.values(), interleave=True)
+        return [[next(turns) if key(value) is not None else value] for value in values]
+
+    return rewrite
+
+
+def parsed(arguments: object) -> object:
+    """The value that *arguments* spell; themselves where they spell none."""
+    try:
+        return json.loads(str(arguments))
+    except ValueError:
+        return arguments

@@ -1,0 +1,243 @@
+"""Events that come besides, and say nothing of the answer: a client must not fail on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cassette_stream.faults.edit import Edit, Seen, edit_event
+from cassette_stream.faults.info import FaultInfo
+from cassette_stream.faults.parameter import Parameter, check_parameters
+from cassette_stream.faults.place import Event, check_event
+from cassette_stream.faults.sem.words import (
+    CHAT_HEAD,
+    Json,
+    dialects,
+    in_style,
+    kind_of,
+    objects,
+    written,
+)
+
+if TYPE_CHECKING:
+    from cassette_stream.script import Script
+
+__all__ = (
+    "EMPTY_CHOICES",
+    "NULL_DELTA",
+    "PING",
+    "UNKNOWN_EVENT",
+    "EmptyChoices",
+    "NullDelta",
+    "Ping",
+    "UnknownEvent",
+)
+
+_AZURE: Final[Json] = {"id": "", "object": "", "created": 0, "model": ""}
+"""How Azure heads a chunk that is about its filter."""
+
+_HOW = (
+    Parameter(
+        name="how",
+        default="empty",
+        choices=("empty", "null", "missing"),
+        description="Whether the list is empty, null, or not there.",
+    ),
+)
+_NULL = (
+    Parameter(
+        name="how",
+        default="missing",
+        choices=("missing", "null"),
+        description="Whether the delta, or the content for gemini, is not there or null.",
+    ),
+)
+
+
+def _listed(seen: Seen, name: str, how: str, items: list[Json]) -> bytes:
+    """An event like *seen* with another list of choices or candidates, under *name*."""
+    known = seen.value if isinstance(seen.value, dict) else {}
+    kept = (*CHAT_HEAD, "modelVersion", "responseId")
+    head = {key: known[key] for key in kept if key in known}
+    if not head and name == "choices":
+        head = dict(_AZURE)
+    lists: dict[str, Json] = {"empty": {name: items}, "null": {name: None}, "missing": {}}
+    return written(seen, head | lists[how])
+
+
+def _list_name(seen: Seen) -> str | None:
+    return {"openai_chat": "choices", "gemini": "candidates"}.get(seen.dialect or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyChoices:
+    """A chunk without a choice comes before the event *at*.
+
+    First of all it is what Azure says of the prompt, in the middle the sources of an answer,
+    in the end its usage.
+    """
+
+    at: Event
+    how: str = "empty"
+
+    def __post_init__(self) -> None:
+        check_event(self.at)
+        check_parameters(self, _HOW)
+
+    def __call__(self, script: Script) -> Script:
+        return edit_event(script, self.at, self._change)
+
+    def _change(self, seen: Seen) -> list[Edit]:
+        name = _list_name(seen)
+        return [] if name is None else seen.preceded_by(_listed(seen, name, self.how, []))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullDelta:
+    """A choice without a delta comes before the event *at*: so Azure's filter reports."""
+
+    at: Event
+    how: str = "missing"
+
+    def __post_init__(self) -> None:
+        check_event(self.at)
+        check_parameters(self, _NULL)
+
+    def __call__(self, script: Script) -> Script:
+        return edit_event(script, self.at, self._change)
+
+    def _change(self, seen: Seen) -> list[Edit]:
+        name = _list_name(seen)
+        if name is None:
+            return []
+        inner = "delta" if name == "choices" else "content"
+        choice: Json = {"index": 0} | ({inner: None} if self.how == "null" else {})
+        if name == "choices":
+            choice |= {"finish_reason": None, "content_filter_results": {}}
+        return seen.preceded_by(_listed(seen, name, "empty", [choice]))
+
+
+_UNKNOWN = (
+    Parameter(
+        name="quirk",
+        default="event",
+        choices=("event", "delta", "field"),
+        description="An event of an unknown type comes before it, or an unknown kind of progress "
+        "(not for openai_responses), or it has unknown fields.",
+    ),
+)
+_HINT: Final[Json] = {"hint": {"text": "as of a later version"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEvent:
+    """Something of a later version of the format comes at the event *at*; nothing is missing."""
+
+    at: Event
+    quirk: str = "event"
+
+    def __post_init__(self) -> None:
+        check_event(self.at)
+        check_parameters(self, _UNKNOWN)
+
+    def __call__(self, script: Script) -> Script:
+        return edit_event(script, self.at, self._change)
+
+    def _change(self, seen: Seen) -> list[Edit]:
+        if seen.dialect is None:
+            return []
+        if self.quirk == "field":
+            return seen.altered(lambda value: value.update(_HINT))
+        told = _event(seen) if self.quirk == "event" else _delta(seen)
+        return [] if told is None else seen.preceded_by(written(seen, told))
+
+
+def _event(seen: Seen) -> Json:
+    match seen.dialect:
+        case "openai_chat":
+            return {"id": "", "object": "chat.completion.hint"} | _HINT
+        case "openai_responses":
+            return {"type": "response.hint.added"} | _HINT
+        case "anthropic":
+            return {"type": "message_hint"} | _HINT
+        case _:
+            return dict(_HINT)
+
+
+def _delta(seen: Seen) -> Json | None:
+    value = seen.value if isinstance(seen.value, dict) else {}
+    match seen.dialect:
+        case "openai_chat":
+            if not objects(value, "choices"):  # behind the finish reason it would be late
+                return None
+            choice = {"index": 0, "delta": _HINT, "finish_reason": None}
+            return {key: value[key] for key in CHAT_HEAD if key in value} | {"choices": [choice]}
+        case "anthropic" if kind_of(seen) == "content_block_delta":
+            return value | {"delta": {"type": "hint_delta"} | _HINT}
+        case "gemini":
+            return {"candidates": [{"index": 0, "content": {"role": "model", "parts": [_HINT]}}]}
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """An event of the type ``ping`` comes before the event *at*, whatever the stream speaks."""
+
+    at: Event
+
+    def __post_init__(self) -> None:
+        check_event(self.at)
+
+    def __call__(self, script: Script) -> Script:
+        ping = b'event: ping\ndata: {"type": "ping"}\n\n'
+        return edit_event(script, self.at, lambda seen: seen.preceded_by(in_style(seen, ping)))
+
+
+EMPTY_CHOICES = FaultInfo(
+    id="sem.empty_choices",
+    name="no choices",
+    expect="tolerates",
+    transport="nothing: the framing is valid",
+    description="A chunk without choices comes: first (Azure), between, or last (usage).",
+    reference="microsoft/semantic-kernel#3650",
+    make=EmptyChoices,
+    places=("event",),
+    parameters=_HOW,
+    dialects=dialects("openai_chat", "gemini"),
+    common=True,
+)
+NULL_DELTA = FaultInfo(
+    id="sem.null_delta",
+    name="choice without a delta",
+    expect="tolerates",
+    transport="nothing: the framing is valid",
+    description="A choice comes without a delta, as from Azure's asynchronous filter.",
+    reference="langchain-ai/langchain#18977",
+    make=NullDelta,
+    places=("event",),
+    parameters=_NULL,
+    dialects=dialects("openai_chat", "gemini"),
+)
+UNKNOWN_EVENT = FaultInfo(
+    id="sem.unknown_event",
+    name="unknown event, delta or field",
+    expect="tolerates",
+    transport="nothing: the framing is valid",
+    description="Something of a later version of the format comes; it can be ignored.",
+    reference="measured",
+    make=UnknownEvent,
+    places=("event",),
+    parameters=_UNKNOWN,
+    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+)
+PING = FaultInfo(
+    id="sem.ping",
+    name="ping event",
+    expect="tolerates",
+    transport="nothing: the framing is valid",
+    description="An event of the type ping comes, whatever the stream speaks.",
+    reference="measured",
+    make=Ping,
+    places=("event",),
+)

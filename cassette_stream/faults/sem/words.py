@@ -1,0 +1,155 @@
+"""What each dialect calls things: progress, the end of an answer, an event of its own.
+
+Nothing here decides what goes wrong; the faults beside it do, in these words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeAlias
+
+from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.seen import Seen, json_bytes
+
+__all__ = (
+    "CHAT_HEAD",
+    "FINISHES",
+    "NAMED",
+    "Json",
+    "content_of",
+    "dialects",
+    "in_style",
+    "is_content",
+    "is_finish",
+    "is_terminator",
+    "kind_of",
+    "objects",
+    "set_reason",
+    "written",
+)
+
+Json: TypeAlias = dict[str, Any]
+
+NAMED: Final = frozenset({"anthropic", "openai_responses"})
+"""The dialects whose events have a type, and mostly an ``event`` line that repeats it."""
+
+FINISHES: Final[dict[Dialect, str]] = {
+    "openai_chat": "stop",
+    "openai_responses": "completed",
+    "anthropic": "end_turn",
+    "gemini": "STOP",
+}
+"""What a plain end is called."""
+
+CHAT_HEAD: Final = ("id", "object", "created", "model")
+
+_PROGRESS: Final = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "tool_calls",
+    "function_call",
+)
+_BLOCK_PROGRESS: Final = ("text", "thinking", "partial_json")
+_NAME_LINE: Final = re.compile(rb"(?m)^event:[^\r\n]*(?:\r\n|\r|\n)")
+
+
+def dialects(*names: Dialect) -> frozenset[Dialect]:
+    return frozenset(names)
+
+
+def objects(value: object, *path: str) -> list[Json]:
+    """The objects in the list that *value* has at *path*; none where it has no such list."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return [it for it in value if isinstance(it, dict)] if isinstance(value, list) else []
+
+
+def kind_of(seen: Seen) -> str:
+    """The type that its JSON says, "" if it says none."""
+    kind = seen.value.get("type") if isinstance(seen.value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def content_of(value: object, dialect: Dialect | None) -> list[object]:
+    """What of an answer an event with the JSON *value* brings: texts, thoughts, calls."""
+    if not isinstance(value, dict):
+        return []
+    delta = value.get("delta")
+    match dialect:
+        case "openai_chat":
+            deltas = [choice.get("delta") for choice in objects(value, "choices")]
+            found = [it.get(name) for it in deltas if isinstance(it, dict) for name in _PROGRESS]
+        case "openai_responses":
+            found = [delta] if str(value.get("type")).endswith(".delta") else []
+        case "anthropic":
+            is_delta = value.get("type") == "content_block_delta"
+            told = delta if isinstance(delta, dict) and is_delta else {}
+            found = [told.get(name) for name in _BLOCK_PROGRESS]
+        case _:
+            candidates = objects(value, "candidates")
+            parts = [
+                it for candidate in candidates for it in objects(candidate, "content", "parts")
+            ]
+            found = [part.get(name) for part in parts for name in ("text", "functionCall")]
+    return [it for it in found if it]
+
+
+def is_content(seen: Seen) -> bool:
+    """Whether it brings some of the answer."""
+    return bool(content_of(seen.value, seen.dialect))
+
+
+def is_finish(seen: Seen) -> bool:
+    """Whether it says why the answer ended."""
+    match seen.dialect:
+        case "openai_chat":
+            return any(it.get("finish_reason") for it in objects(seen.value, "choices"))
+        case "openai_responses":
+            return seen.is_terminal and kind_of(seen).startswith("response.")
+        case "anthropic":
+            delta = seen.value.get("delta") if isinstance(seen.value, dict) else None
+            told = delta.get("stop_reason") if isinstance(delta, dict) else None
+            return kind_of(seen) == "message_delta" and bool(told)
+        case "gemini":
+            return any(it.get("finishReason") for it in objects(seen.value, "candidates"))
+        case None:
+            return False
+
+
+def is_terminator(seen: Seen) -> bool:
+    """Whether it says that nothing more comes, and does not say why."""
+    return seen.is_terminal and not kind_of(seen).startswith("response.")
+
+
+def set_reason(value: Json, dialect: Dialect | None, reason: str | None) -> None:
+    """Put *reason* wherever the event with the JSON *value* says why the answer ended."""
+    match dialect:
+        case "openai_chat":
+            for choice in objects(value, "choices"):
+                if choice.get("finish_reason"):
+                    choice["finish_reason"] = reason
+        case "anthropic":
+            delta = value.get("delta")
+            if isinstance(delta, dict) and delta.get("stop_reason"):
+                delta["stop_reason"] = reason
+        case "gemini":
+            for candidate in objects(value, "candidates"):
+                if candidate.pop("finishReason", None) and reason is not None:
+                    candidate["finishReason"] = reason
+        case _:
+            pass
+
+
+def written(seen: Seen, value: Json) -> bytes:
+    """An event with the JSON *value*, written as *seen* is."""
+    told = b"event: %b\n" % str(value.get("type")).encode() if seen.dialect in NAMED else b""
+    return in_style(seen, told + b"data: " + json_bytes(value) + b"\n\n")
+
+
+def in_style(seen: Seen, event: bytes) -> bytes:
+    """*event* with line ends as in *seen*, and without its name if that has none either."""
+    if seen.dialect in NAMED and not _NAME_LINE.search(seen.block):
+        event = _NAME_LINE.sub(b"", event)
+    return event.replace(b"\r\n", b"\n").replace(b"\n", seen.line_end)
