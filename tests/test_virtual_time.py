@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +31,7 @@ from support import PROJECT
 
 from cassette_stream import LoopbackServer, acompletion, use_cassette
 from cassette_stream.clock import (
+    RealClock,
     TimeByName,
     VirtualClock,
     VirtualLoop,
@@ -584,6 +587,63 @@ def test_a_child_process_is_waited_for_in_real_time() -> None:
     assert set(clock.real_time_waits) <= {"a child process", "a socket or pipe"}
 
 
+def when_it_waits(clock: VirtualClock, act: Callable[[], None]) -> threading.Thread:
+    """A thread that does *act* as soon as the loop of *clock* waits for real."""
+    gate = threading.Event()
+
+    def work() -> None:
+        while not clock.real_time_waits:
+            gate.wait(0.001)
+        act()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_so_is_a_pipe() -> None:
+    clock = VirtualClock()
+    reader, writer = os.pipe()
+    other = when_it_waits(clock, lambda: os.close(writer))
+
+    async def main() -> None:
+        closed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(reader, closed.set)
+        async with asyncio.timeout(3600):
+            await closed.wait()
+        asyncio.get_running_loop().remove_reader(reader)
+
+    run_virtually(main, clock=clock)
+    other.join()
+    os.close(reader)
+
+    assert set(clock.real_time_waits) == {"a socket or pipe"}
+    assert clock.now() < 3600
+
+
+def test_where_there_is_nothing_but_a_listening_socket_somebody_may_still_come() -> None:
+    clock = VirtualClock()
+    addresses: list[Any] = []
+    other = when_it_waits(clock, lambda: socket.create_connection(addresses[0]).close())
+
+    async def main() -> None:
+        came = asyncio.Event()
+
+        def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+            came.set()
+
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            addresses.append(server.sockets[0].getsockname())
+            await came.wait()
+
+    run_virtually(main, clock=clock)
+    other.join()
+
+    assert clock.real_time_waits["a listening socket"] == 1
+    assert not clock.hangs
+
+
 def test_a_loop_that_serves_other_threads_waits_for_them() -> None:
     clock = VirtualClock()
     options = {"loop_factory": partial(VirtualLoop, clock)}
@@ -724,6 +784,14 @@ def test_a_sleep_of_an_hour_returns_at_once_an_hour_later(name: str) -> None:
 def test_what_is_no_length_of_time_is_refused_as_ever(seconds: Any, error: Any) -> None:
     with virtual_time(VirtualClock()), pytest.raises(error):
         time.sleep(seconds)
+
+
+@pytest.mark.anyio
+async def test_a_wait_for_ever_on_the_clock_on_the_wall_is_one_too() -> None:
+    with pytest.raises(HangError):
+        RealClock().sleep_until(math.inf)
+    with pytest.raises(HangError):
+        await RealClock().asleep_until(math.inf)
 
 
 def test_a_sleep_for_ever_is_a_hang() -> None:

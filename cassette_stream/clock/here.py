@@ -104,8 +104,8 @@ def clock_here() -> Clock | None:
 
 def mock_clock_here() -> Clock | None:
     """The clock of a trio run that goes by a `MockClock`."""
-    trio = sys.modules.get("trio")
-    if trio is None or not trio.lowlevel.in_trio_run():
+    lowlevel = sys.modules.get("trio.lowlevel")
+    if lowlevel is None or not lowlevel.in_trio_run():
         return None
     from cassette_stream.clock.mocked import mocked_clock  # noqa: PLC0415 - imports trio
 

@@ -34,9 +34,10 @@ _start_thread = threading.Thread.start
 _MESSENGERS = frozenset({"asyncio", "concurrent", "contextlib", "functools", "threading"})
 _SLEEPERS = sys.stdlib_module_names - _MESSENGERS
 
-# Under what a test runs. Its own timers are not those of the code under test.
+# Under what a test or the command runs. Its own timers are not those of the code under test.
 _HARNESS = frozenset(
-    {"_pytest", "cassette_stream", "coverage", "execnet", "hypothesis", "pytest", "trio", "xdist"}
+    {"_pytest", "cassette_stream", "coverage", "execnet", "hypothesis", "pytest", "rich", "trio"}
+    | {"xdist"}
 )
 
 _PATIENCE = 5.0

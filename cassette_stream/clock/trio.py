@@ -8,8 +8,10 @@ wakes it at once if time may jump.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import pairwise
 from time import perf_counter
 from typing import TypeVar, cast
@@ -119,10 +121,11 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
 
     def _outside(self, sockets: object) -> str | None:
         """Why something may happen that is on no agenda."""
-        waiting = (name for name in dir(sockets) if name.startswith("tasks_waiting"))
         # One is trio's own task, by which threads wake the loop.
-        if sum(getattr(sockets, name) for name in waiting) > 1:
+        if sum(getattr(sockets, name) for name in _waiting(type(sockets))) > 1:
             return "a socket or pipe"
+        if threading.active_count() == 1:
+            return None
         sleeping = sum(sleep.is_awaited for sleep in self.clock.agenda.sleeping())
         root = trio.lowlevel.current_root_task()
         jobs = sum(map(_waits_for_thread, _tasks(root))) if root is not None else 0
@@ -143,6 +146,12 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         else:
             self._is_lost = True
             self.nudge()
+
+
+@cache
+def _waiting(kind: type) -> list[str]:
+    """The statistics of this platform that count the tasks which wait for sockets."""
+    return [name for name in dir(kind) if name.startswith("tasks_waiting")]
 
 
 def _tasks(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:

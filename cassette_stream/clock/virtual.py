@@ -106,26 +106,30 @@ class VirtualClock:
         driver = here.driver
         if driver is not None and driver is self._driver:
             await driver.wait_until(moment)
-        elif (other := mock_clock_here() if driver is None else driver.clock) is not None:
+            return
+        other = mock_clock_here() if driver is None else driver.clock
+        if other is not None:
             await other.asleep_until(other.now() + moment - self._now)
             self._now = max(self._now, moment)
-        elif moment == math.inf:
+            return
+        if moment == math.inf:
             raise self.hang()
-        else:
-            await self._among_streams(moment)
-
-    async def _among_streams(self, moment: float) -> None:
         checkpoint, current_token = _lowlevel()
         if self._streams <= 1 and not self._asleep:
             # Alone, so this is the earliest unless the pass brings another.
             seen = self._changes
             await checkpoint()
             if seen == self._changes:
-                self.sleep_until(moment)
+                self.move(moment)
                 return
+        await self._queue(moment, checkpoint, current_token())
+
+    async def _queue(
+        self, moment: float, checkpoint: Callable[[], Awaitable[None]], token: object
+    ) -> None:
         waiter = _Waiter()
         with self._lock:
-            queue = self._queues.setdefault(current_token(), [])
+            queue = self._queues.setdefault(token, [])
             heappush(queue, (moment, next(self._order), waiter))
             self._asleep += 1
             self._changes += 1
