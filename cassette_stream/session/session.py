@@ -7,9 +7,8 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from cassette_stream import storage
@@ -33,14 +32,26 @@ from cassette_stream.session import current
 from cassette_stream.session.commit import commit
 from cassette_stream.session.options import Mode, Options, Pace
 from cassette_stream.transport import guard, patch
-from cassette_stream.transport.desk import Decision, Pass, Play, Recording
+from cassette_stream.transport.desk import Decision, Listener, Pass, Play, Recording
 from cassette_stream.transport.httpx import async_transport, sync_transport
 from cassette_stream.transport.on_demand import OnDemand
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Session",)
+__all__ = ("Reply", "Session")
+
+
+class Reply(Listener, Protocol):
+    """Somebody who sees one reply as it is performed."""
+
+    def strike(self) -> None:
+        """A fault shows here."""
+        ...
+
+    def watch(self, script: Script) -> Script:
+        """The steps to perform: *script*, or what the watcher makes of it."""
+        ...
 
 
 class _Slot:
@@ -73,9 +84,18 @@ class Session:
     Args:
         path: The file.
         options: How it is used.
+        recorded: What is in it, where somebody has read it already.
+        observe: Gets each request that is about to be answered, and gives who sees the reply.
     """
 
-    def __init__(self, path: str | Path, options: Options) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        options: Options,
+        *,
+        recorded: CassetteReader | None = None,
+        observe: Callable[[Request], Reply] | None = None,
+    ) -> None:
         self.path = Path(path)
         # What is written goes where it was read, even if the block changes the folder.
         self._file = self.path.absolute()
@@ -85,12 +105,14 @@ class Session:
         self._clock = _clock(options.pace)
         self._lock = threading.Lock()
         self._slots: list[_Slot] = []
+        self._given = recorded
+        self._observe = observe
         self._reader: CassetteReader | tuple[Interaction, ...] = ()
         self._replayer: Replayer | None = None
         # The one that was read last: repeats and rewinds play it again and again.
         self._last: tuple[int, Interaction] | None = None
         self._injector = Injector(options.faults)
-        self._misses: list[CassetteError] = []
+        self.misses: list[CassetteError] = []
         self._is_open = False
         self._discarded = False
 
@@ -114,6 +136,11 @@ class Session:
     def unplayed(self) -> tuple[Interaction, ...]:
         """The interactions that could have been played and were not."""
         return self._where(played=False)
+
+    @property
+    def asked(self) -> tuple[Interaction, ...]:
+        """The interactions that were asked for, each once, in the order of the requests."""
+        return tuple(self._reader[number] for number in self._injector.asked)  # type: ignore[call-overload]  # they are numbers
 
     @property
     def strikes(self) -> tuple[Strike, ...]:
@@ -187,7 +214,9 @@ class Session:
         if self._is_open:
             raise SessionError(f"the session of {self.path} is open already")
         try:
-            reader = CassetteReader(storage.read(self._file), file=str(self.path))
+            reader = self._given
+            if reader is None:
+                reader = CassetteReader(storage.read(self._file), file=str(self.path))
         except CassetteNotFoundError:
             if self.mode is Mode.NONE:
                 raise
@@ -209,6 +238,17 @@ class Session:
         SDK swallowed is raised here, unless *error* is on its way already, which then gets
         it as a note; so does a fault that never struck.
         """
+        self.leave()
+        problems = [*self._save(), *self.misses[:1], *self._unfired()]
+        first = error if error is not None or not problems else problems[0]
+        for problem in problems:
+            if problem is not first and first is not None:
+                first.add_note(f"cassette-stream: {problem}")
+        if error is None and first is not None:
+            raise first
+
+    def leave(self) -> None:
+        """Answer no more; nothing is written, and nothing is raised."""
         self._is_open = False
         current.leave(self)
         guard.remove()
@@ -217,13 +257,6 @@ class Session:
             # Another thread may come to the end of the stream meanwhile.
             if (recording := slot.recording) is not None:
                 recording.end(How.CLOSED_BY_CALLER)
-        problems = [*self._save(), *self._misses[:1], *self._unfired()]
-        first = error if error is not None or not problems else problems[0]
-        for problem in problems:
-            if problem is not first and first is not None:
-                first.add_note(f"cassette-stream: {problem}")
-        if error is None and first is not None:
-            raise first
 
     def _save(self) -> list[Exception]:
         """Write what was recorded, and give what went wrong with it."""
@@ -244,10 +277,14 @@ class Session:
             problems.append(error)
         return problems
 
-    def _unfired(self) -> list[UnfiredRuleError]:
+    def unfired(self) -> list[str]:
+        """Why each rule that never struck did not."""
         if self._replayer is None:
             return []  # a recording is never broken
-        reasons = self._injector.unfired(self._faithful)
+        return self._injector.unfired(self._faithful)
+
+    def _unfired(self) -> list[UnfiredRuleError]:
+        reasons = self.unfired()
         if self._options.faults.on_unfired == "warn":
             for reason in reasons:
                 warnings.warn(reason, UnfiredRuleWarning, stacklevel=2)
@@ -283,6 +320,8 @@ class Session:
         with self._lock:
             if (number := replayer.find(live)) is not None:
                 return self._play(live, number)
+            if (script := self._injector.follow_up(live)) is not None:
+                return self._performed(script, self._observe and self._observe(live))
             if self.mode is not Mode.NEW_EPISODES:
                 raise self._miss(replayer, live)
             return self._record(request)
@@ -294,11 +333,22 @@ class Session:
     def _play(self, live: Request, number: int) -> Play:
         if self._last is None or self._last[0] != number:
             self._last = number, self._reader[number]
-        assert self._replayer is not None
-        # What was broken is not used up: whoever tries again finds it.
-        give_back = partial(self._replayer.give_back, number)
-        script = self._injector.rewrite(script_of(self._last[1]), live, number, give_back)
-        return Play(script, self._clock_of_play())
+        replayer, reply = self._replayer, self._observe and self._observe(live)
+        assert replayer is not None
+
+        def strike() -> None:
+            # What was broken is not used up: whoever tries again finds it.
+            replayer.give_back(number)
+            if reply is not None:
+                reply.strike()
+
+        script = self._injector.rewrite(script_of(self._last[1]), live, number, strike)
+        return self._performed(script, reply)
+
+    def _performed(self, script: Script, reply: Reply | None) -> Play:
+        if reply is not None:
+            script = reply.watch(script)
+        return Play(script, self._clock_of_play(), reply)
 
     def _clock_of_play(self) -> Clock:
         # Where the caller's own timers are virtual, it is by them that a replay goes.
@@ -325,7 +375,7 @@ class Session:
     def _miss(self, replayer: Replayer, live: Request) -> CassetteMissError:
         words = replayer.miss(live)
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
-        self._misses.append(miss)
+        self.misses.append(miss)
         return miss
 
 

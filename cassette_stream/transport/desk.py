@@ -12,7 +12,7 @@ from cassette_stream.recorder import Recorder, headers_of
 from cassette_stream.script import Script
 from cassette_stream.transport.errors import failure_of
 
-__all__ = ("Decision", "Desk", "Pass", "Play", "Recording")
+__all__ = ("Decision", "Desk", "Listener", "Pass", "Play", "Recording")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,29 @@ class Pass:
     """Let the request through and look away."""
 
 
+class Listener(Protocol):
+    """Hears what becomes of one reply."""
+
+    def opened(self) -> None:
+        """The caller has the head, and is now to read the body or to close it."""
+        ...
+
+    def closed(self) -> None:
+        """The caller came to the end of the body, or closed it; it may be told twice."""
+        ...
+
+    def hung(self) -> None:
+        """The caller waits here for ever: nothing comes, and he has no deadline."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Perform *script* on *clock*; the network is not touched."""
+    """Perform *script* on *clock*; the network is not touched. *listener* hears of it."""
 
     script: Script
     clock: Clock
+    listener: Listener | None = None
 
 
 class Recording:

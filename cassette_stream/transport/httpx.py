@@ -87,11 +87,12 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
                         raise performance.error(thing)
                     if thing.data:
                         yield thing.data
+                performance.close()
             finally:
                 performance.leave()
 
         def close(self) -> None:
-            self._performance.leave()
+            self._performance.close()
 
     class AsyncPlayed(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
         def __init__(self, performance: Performance) -> None:
@@ -112,11 +113,12 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
                         raise performance.error(thing)
                     if thing.data:
                         yield thing.data
+                performance.close()
             finally:
                 performance.leave()
 
         async def aclose(self) -> None:
-            self._performance.leave()
+            self._performance.close()
 
     return SimpleNamespace(
         SyncTee=SyncTee, AsyncTee=AsyncTee, SyncPlayed=SyncPlayed, AsyncPlayed=AsyncPlayed

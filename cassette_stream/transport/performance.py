@@ -28,7 +28,11 @@ class Performance:
         # A recording is what a client saw; what a fault made of it goes through HTTP again.
         is_seen = isinstance(play.script, Faithful)
         self._script = play.script if is_seen else framed(play.script, method=request.method)
-        self._read = request.extensions.get("timeout", {}).get("read")
+        self._listener = play.listener
+        self._limits = dict(request.extensions.get("timeout", {}))
+        self._read = self._limits.get("read")
+        self._host, self._over_tls = request.url.host, request.url.scheme == "https"
+        self._in_body = False
         self._library = library_of(request)
         self._is_async = is_async
         self._start = self.clock.now()
@@ -62,18 +66,31 @@ class Performance:
 
     def _told(self, script: Script, start: float) -> Iterator[tuple[float, Head | Emit | Fail]]:
         try:
-            yield from timeline(script, start=start, read=self._read)
+            yield from timeline(script, start=start, read=self._read, limits=self._limits)
         except HangError:
             # The clock knows whether something else may end the silence: a deadline of
             # the caller's, where his event loop goes by the same time.
+            if self._listener is not None and not self._is_async:
+                self._listener.hung()
             yield math.inf, Fail(FailureKind.READ_TIMEOUT)
 
     def error(self, thing: Head | Fail) -> Exception:
+        self._over()  # the connection is gone, so there is nothing left to close
         if isinstance(thing, Head):
             return TypeError(f"a script has one head, this one has another in the body: {thing}")
-        return raised_by(thing, self._library, is_async=self._is_async)
+        return raised_by(
+            thing,
+            self._library,
+            is_async=self._is_async,
+            host=self._host,
+            over_tls=self._over_tls,
+            in_body=self._in_body,
+        )
 
     def response(self, head: Head, stream: object) -> Any:
+        if self._listener is not None:
+            self._listener.opened()
+        self._in_body = True
         extensions = {"http_version": head.http_version.encode("ascii")}
         if head.reason is not None:
             extensions["reason_phrase"] = head.reason.encode("latin-1")
@@ -86,7 +103,17 @@ class Performance:
             extensions=extensions,
         )
 
+    def close(self) -> None:
+        """The caller is at the end, or wants no more."""
+        self._over()
+        self.leave()
+
+    def _over(self) -> None:
+        if self._listener is not None:
+            self._listener.closed()
+
     def leave(self) -> None:
+        """The caller is gone; where nobody closed, he has left the response open."""
         if self.playing:
             self.playing = False
             self.clock.leave()
