@@ -204,6 +204,7 @@ def test_a_stall_without_end_meets_the_subjects_own_deadline(
     with replay(faults=STALL), pytest.raises(TimeoutError):
         run_virtually(subject, clock=clock, backend=backend)
 
+    assert clock.hangs == 0
     # A thread that nobody waits for any more may still have been at work.
     assert clock.now() == pytest.approx(
         300, abs=0.5 if subject in {in_a_thread, in_an_executor} else 0

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from cassette_stream.clock.agenda import Wake
 from cassette_stream.clock.here import does
 from cassette_stream.clock.places import awaited_frames, place_of
+from cassette_stream.clock.real import hang
 from cassette_stream.clock.virtual import VirtualClock
 from cassette_stream.clock.workers import is_child_awaited, workers_of
 
@@ -167,6 +168,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return events
 
     def _idle(self) -> _Events:
+        if self._is_shutting_down and self.clock.end_endless_sleeps(hang):
+            return []
         # The timers that were cancelled are gone from the head of the heap already.
         timer = self._scheduled[0].when() if self._scheduled else math.inf  # type: ignore[attr-defined]  # private
         moment = min(timer, self.clock.agenda.next())
@@ -175,7 +178,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return self._wait_for_real(moment, reason)
         if moment < math.inf:
             self.clock.move(moment)
-        elif not self.clock.end_endless_sleeps():
+        elif not self.clock.end_endless_sleeps(self.clock.hang):
             self._break_off()
         return []
 

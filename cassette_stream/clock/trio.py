@@ -116,7 +116,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
             self.clock.move(moment)
             self.clock.agenda.end_due(moment)
             self.nudge()
-        elif not self.clock.end_endless_sleeps():
+        elif not self.clock.end_endless_sleeps(self.clock.hang):
             self._hang()
 
     def _outside(self, sockets: object) -> str | None:

@@ -55,7 +55,8 @@ class VirtualClock:
         real_time_waits: How often an event loop in this time had to wait for real, by
             the reason. Whether it has to, for a job that is quickly done, is chance.
         hangs: How many waits could never have ended; each was a `HangError`, which the
-            code under test may have swallowed.
+            code under test may have swallowed. A thread that nobody waits for any more
+            does not count.
     """
 
     patience = 16
@@ -204,9 +205,9 @@ class VirtualClock:
         with self._lock:
             self._now = max(self._now, moment)
 
-    def end_endless_sleeps(self) -> bool:
-        """Raise a `HangError` in threads that sleep for ever; False if there are none."""
+    def end_endless_sleeps(self, error: Callable[[], HangError]) -> bool:
+        """Raise an *error* in threads that sleep for ever; False if there are none."""
         endless = [sleep for sleep in self.agenda.sleeping() if sleep.moment == math.inf]
         for sleep in endless:
-            self.agenda.wake(sleep, self.hang())
+            self.agenda.wake(sleep, error())
         return bool(endless)
