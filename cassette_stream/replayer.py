@@ -168,8 +168,12 @@ def _chunks(response: Response) -> Iterator[bytes]:
 def _headers(response: Response) -> tuple[tuple[str, str], ...]:
     # The recorder undid the coding, so what spoke of the coded body is no longer true.
     untrue = {"content-encoding", "content-length"} if response.removed_coding else ()
+    # Nor is a length, where a placeholder or an editor changed the body. A response to HEAD
+    # has a length and no body.
+    is_whole = response.ending.how is How.COMPLETE and response.body
+    true = {"content-length": str(len(response.body))} if is_whole else {}
     return tuple(
-        (name, text)
+        (name, true.get(name, text))
         for name, texts in response.headers.items()
         if name not in untrue
         for text in texts

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.occasion import Occasion, Span
 from cassette_stream.faults.plan import Plan
+from cassette_stream.faults.reframe import unmeasured
 from cassette_stream.faults.rule import Rule
 from cassette_stream.faults.spec import text_of
 from cassette_stream.faults.watch import watch, why_unfired
@@ -32,6 +33,10 @@ class Strike:
 
     rule: Rule
     occasion: Occasion
+
+
+_OF_WORDS = frozenset({"own", "sem", "json", "sse"})
+"""The layers that change what a body says, and mean no harm to how it is sent."""
 
 
 class Injector:
@@ -78,7 +83,10 @@ class Injector:
         for rule in plan.hits(occasion, spent):
             self._applied[rule.name].append((rule, key))
             note = partial(self._note, rule, occasion, on_strike)
-            script = watch(rule.build(), script, note)
+            rewrite = rule.build()
+            if rule.layer in _OF_WORDS:
+                rewrite = partial(unmeasured, rewrite=rewrite)
+            script = watch(rewrite, script, note)
         return script
 
     @property

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from cassette_stream.faults.info import Fault
 from cassette_stream.faults.place import Place
 from cassette_stream.faults.seek import Found, seek
-from cassette_stream.script import Emit, Framing, Head, Script, Step, Wait, framing_of
+from cassette_stream.script import Emit, Fail, Framing, Head, Script, Step, Wait, framing_of
 
 __all__ = (
     "Reframe",
@@ -37,19 +37,30 @@ _HTTP_1_ONLY = ("connection", "keep-alive", "proxy-connection", "transfer-encodi
 
 def sought(script: Script, at: Place) -> Generator[Step, None, Found | None]:
     """As `seek`, for a place in the body; a moment before the head is none."""
+    begun: list[Step] = []  # as it came; a moment cuts a wait in two
+
+    def noted() -> Script:
+        for step in script:
+            if not (begun and isinstance(begun[-1], Head)):
+                begun.append(step)
+            yield step
+
+    held: list[Step] = []
     has_head = False
-    looking = seek(script, at)
+    looking = seek(noted(), at)
     while True:
         try:
-            step = next(looking)
+            held.append(next(looking))
         except StopIteration as end:
             found: Found | None = end.value
             break
-        has_head = has_head or isinstance(step, Head)
-        yield step
-    if found is None or has_head:
+        has_head = has_head or isinstance(held[-1], Head)
+        if has_head:
+            yield from held
+            held.clear()
+    if has_head:
         return found
-    yield from found.steps
+    yield from begun
     yield from script
     return None
 
@@ -85,29 +96,31 @@ def reframed(script: Script, at: Place, change: Reframe) -> Generator[Step, None
 def unmeasured(script: Script, rewrite: Fault) -> Script:
     """What *rewrite* makes of *script*, whose head promises no length that became untrue.
 
-    A body of known length is taken whole; where it is changed it is sent in chunks.
+    A body of known length is taken whole. Where it is changed, and neither fails nor has
+    another head, no length is promised.
     """
     begun: list[Step] = []
     for step in script:
         begun.append(step)
         if not isinstance(step, Wait):
             break
-    if not (begun and isinstance(head := begun[-1], Head) and framing_of(head) is Framing.LENGTH):
+    head = begun[-1] if begun else None
+    if not (isinstance(head, Head) and framing_of(head) is Framing.LENGTH):
         yield from rewrite(chain(begun, script))
         return
     whole = [*begun, *script]
     told = list(rewrite(iter(whole)))
+    is_untrue = told != whole and head in told and not isinstance(told[-1], Fail)
     for step in told:
-        yield chunked(step) if isinstance(step, Head) and told != whole else step
+        yield without(head, "content-length") if is_untrue and step == head else step
 
 
 def chunked(head: Head) -> Head:
     """*head*, of a body in chunks; one in chunks stays as it is."""
-    if framing_of(head) is Framing.CHUNKED:
+    if framing_of(head) is Framing.CHUNKED and head.http_version == "HTTP/1.1":
         return head
-    old = head.http_version == "HTTP/1.0"
     fields = without(head, "content-length", "connection").headers
-    return Head(head.status, fields, "HTTP/1.1" if old else head.http_version, head.reason)
+    return Head(head.status, fields, "HTTP/1.1", head.reason)
 
 
 def over_http2(head: Head) -> Head:

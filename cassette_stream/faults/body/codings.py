@@ -41,7 +41,7 @@ _CODING = Parameter(
 )
 _PACKAGES = {
     "br": ("brotli", "brotlicffi"),
-    "zstd": ("zstandard",),
+    "zstd": ("zstandard", "compression.zstd", "backports.zstd"),
 }
 _BAD = b"\xff"  # no block of any of the three begins like this
 
@@ -199,7 +199,10 @@ def _coder(coding: str) -> _Coder:
     if coding == "br":
         br = package.Compressor()
         return lambda data: br.process(data) + br.flush(), br.finish
-    zstd, block = package.ZstdCompressor().compressobj(), package.COMPRESSOBJ_FLUSH_BLOCK
+    zstd = package.ZstdCompressor()
+    if package.__name__ != "zstandard":  # the one of the standard library
+        return lambda data: zstd.compress(data, zstd.FLUSH_BLOCK), zstd.flush
+    zstd, block = zstd.compressobj(), package.COMPRESSOBJ_FLUSH_BLOCK
     return lambda data: zstd.compress(data) + zstd.flush(block), zstd.flush
 
 

@@ -13,7 +13,7 @@ from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.place import PLACES, Place, check_place
 from cassette_stream.faults.reframe import chunked, reframed, sought, unmeasured
 from cassette_stream.faults.seek import seek
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step
+from cassette_stream.script import Emit, Fail, FailureKind, Script, Step
 
 __all__ = ("BAD_CHUNK", "CLEAN_END", "FIN", "RESET", "BadChunk", "CleanEnd", "Fin", "Reset")
 
@@ -30,7 +30,11 @@ _PART = Parameter(
     choices=("size", "footer"),
     description="What of the HTTP chunk is wrong: the line with its size, or what ends it.",
 )
-_BEGUN = {"whole": b"", "header": b"1f", "data": b"1f\r\n"}
+_CLOSED = {
+    "whole": Fail(FailureKind.FIN),
+    "header": Fail(FailureKind.FIN, "peer unexpectedly closed connection", raw=b"1f"),
+    "data": Fail(FailureKind.FIN, raw=b"1f\r\n"),
+}
 _SIZE, _FOOTER, _BAD_FOOTER = b"zz\r\n", b"\r\n", b" {"
 _BAD_SIZE = Fail(
     FailureKind.PROTOCOL_ERROR, f"illegal chunk header: {bytearray(_SIZE)!r}", raw=_SIZE
@@ -42,9 +46,9 @@ _HERE = Fail(FailureKind.PROTOCOL_ERROR)  # where the place is; no script gets t
 class Fin:
     """The server closes the connection *at* a place, within its body.
 
-    On a socket that can be between two HTTP chunks (*http_chunk* is ``whole``), inside the
-    ``header`` of one, or before its ``data``; a client sees no difference. A stream without
-    the place is left whole.
+    That can be between two HTTP chunks (*http_chunk* is ``whole``), inside the ``header`` of
+    one, which clients word otherwise, or before its ``data``. A stream without the place is
+    left whole.
     """
 
     at: Place
@@ -63,7 +67,7 @@ class Fin:
             return
         before, _ = found.split()
         yield from before
-        yield Fail(FailureKind.FIN, raw=_BEGUN[self.http_chunk])
+        yield _CLOSED[self.http_chunk]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +113,8 @@ class CleanEnd:
 class BadChunk:
     """What frames the body in chunks is no such thing *at* a place.
 
-    The ``size`` of the next chunk is none, or the ``footer`` of the last one. A stream
-    without the place, or without a chunk to have that footer, is left whole.
+    The ``size`` of the next chunk is none, or the ``footer`` of the last one; of the next
+    again where there is no last one. A stream without the place is left whole.
     """
 
     at: Place
@@ -122,8 +126,8 @@ class BadChunk:
 
     def __call__(self, script: Script) -> Script:
         last: list[Step] = []  # the last chunk, and what came behind it
-        for step in self._marked(script):
-            if step is _HERE and (last or self.part == "size"):
+        for step in self._until(script):
+            if step is _HERE:
                 yield from self._broken(last)
                 return
             if isinstance(step, Emit) and step.data:
@@ -131,24 +135,19 @@ class BadChunk:
                 last = [step]
             elif last:
                 last.append(step)
-            elif step is not _HERE:
+            else:
                 yield step
         yield from last
 
-    def _marked(self, script: Script) -> Script:
-        found = yield from reframed(script, self.at, self._head)
+    def _until(self, script: Script) -> Script:
+        found = yield from reframed(script, self.at, lambda head, _: chunked(head))
         if found is not None:
-            before, after = found.split()
+            before, _ = found.split()
             yield from before
             yield _HERE
-            yield from after
-            yield from script
-
-    def _head(self, head: Head, size: int) -> Head:
-        return chunked(head) if size or self.part == "size" else head
 
     def _broken(self, last: list[Step]) -> Script:
-        if self.part == "size":
+        if self.part == "size" or not last:
             yield from last
             yield _BAD_SIZE
             return

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from cassette_stream.faults.info import FaultInfo
-from cassette_stream.faults.inside import data_values, offset_inside
+from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.parameter import Parameter
-from cassette_stream.faults.place import Event
-from cassette_stream.faults.seek import seek
-from cassette_stream.script import Emit, Script, Step, Wait
+from cassette_stream.faults.seen import Heard
+from cassette_stream.script import Emit, Fail, Script, Step, Wait
 
 __all__ = ("SLICE", "SPLIT", "Slice", "Split")
 
@@ -35,6 +34,7 @@ _INSIDE = Parameter(
     description="What each event is cut inside of: a character of several bytes, a line end, "
     "its JSON, the name of its data field, a pair of escapes; all that it has, if any.",
 )
+_DATA = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|(?<=[\r\n]))data(?=[:\r\n])")
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?=\\u[dD][c-fC-F])")
 
 
@@ -52,19 +52,38 @@ class Split:
         _INSIDE.read(self.inside)
 
     def __call__(self, script: Script) -> Script:
-        rest = _Rest(script)
-        while found := (yield from seek(rest, Event(1))):
-            event = found.event()
-            kinds = _KINDS if self.inside == "any" else (self.inside,)
-            places = {place for kind in kinds if (place := _cut(event, kind)) is not None}
-            before, after = replace(found, at=found.end).split()
-            yield from _split(before, [found.start + place for place in sorted(places)])
-            rest.put_back(after)
+        heard = Heard()
+        held: deque[Step] = deque()  # from the first step on whose events are not whole
+        places: list[int] = []
+        position = 0  # bytes before them
+        for step in heard.listen(script):
+            held.append(step)
+            if isinstance(step, Fail):
+                break
+            places += self._places(heard)
+            while held and position + _size(held[0]) <= heard.whole:
+                yield from _split(held[0], position, places)
+                position += _size(held.popleft())
+            places = [place for place in places if place > position]
+        heard.finish()
+        places += self._places(heard)
+        for step in held:
+            yield from _split(step, position, places)
+            position += _size(step)
+
+    def _places(self, heard: Heard) -> list[int]:
+        """Where the new events are to be cut."""
+        kinds = _KINDS if self.inside == "any" else (self.inside,)
+        cuts = ((start, _cut(seen.raw, kind)) for seen, start in heard.new for kind in kinds)
+        places = sorted({start + cut for start, cut in cuts if cut is not None})
+        heard.new.clear()
+        return places
 
 
 def _cut(event: bytes, kind: str) -> int | None:
     if kind == "data":
-        return event.rindex(b"data", 0, data_values(event)[0][0]) + len(b"da")
+        line = _DATA.search(event)
+        return line and line.end() - len(b"ta")
     if kind == "surrogate":
         pair = _PAIR.search(event)
         return pair and pair.end()
@@ -72,35 +91,19 @@ def _cut(event: bytes, kind: str) -> int | None:
     return offset_inside(event, inside)
 
 
-def _split(steps: Iterable[Step], places: Iterable[int]) -> Iterator[Step]:
-    """The *steps*, with a chunk ending at each of *places*, which count bytes from the first."""
-    start = 0
-    for step in steps:
-        size = len(step.data) if isinstance(step, Emit) else 0
-        cuts = [place - start for place in places if start < place < start + size]
-        if isinstance(step, Emit) and cuts:
-            for first, last in pairwise((0, *cuts, size)):
-                yield Emit(step.data[first:last])
-        else:
-            yield step
-        start += size
+def _split(step: Step, start: int, places: Iterable[int]) -> Iterator[Step]:
+    """*step*, which begins at *start*, in as many pieces as *places* cut it into."""
+    end = start + _size(step)
+    cuts = [place - start for place in places if start < place < end]
+    if not isinstance(step, Emit) or not cuts:
+        yield step
+        return
+    for first, last in pairwise((0, *cuts, end - start)):
+        yield Emit(step.data[first:last])
 
 
-class _Rest:
-    """A script to which steps can be given back."""
-
-    def __init__(self, script: Script) -> None:
-        self._script = script
-        self._back: deque[Step] = deque()
-
-    def __iter__(self) -> Iterator[Step]:
-        return self
-
-    def __next__(self) -> Step:
-        return self._back.popleft() if self._back else next(self._script)
-
-    def put_back(self, steps: Sequence[Step]) -> None:
-        self._back.extendleft(reversed(steps))
+def _size(step: Step) -> int:
+    return len(step.data) if isinstance(step, Emit) else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
