@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import pairwise
 from time import perf_counter
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import outcome
 import trio
@@ -119,7 +119,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         elif not self.clock.end_endless_sleeps(self.clock.hang):
             self._hang()
 
-    def _outside(self, sockets: object) -> str | None:
+    def _outside(self, sockets: Any) -> str | None:
         """Why something may happen that is on no agenda."""
         # One is trio's own task, by which threads wake the loop.
         if sum(getattr(sockets, name) for name in _waiting(type(sockets))) > 1:
