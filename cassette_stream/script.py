@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum, auto
 from typing import TypeAlias
 
@@ -43,10 +43,19 @@ class FailureKind(StrEnum):
     REFUSED = "refused"
     CONNECT_ERROR = "connect_error"
     CONNECT_TIMEOUT = "connect_timeout"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_HOSTNAME = "tls_hostname"
+    TLS_EOF = "tls_eof"
+    """The server closes within the handshake."""
+    TLS_PLAIN = "tls_plain"
+    """What answers the handshake does not speak TLS."""
+    TLS_TIMEOUT = "tls_timeout"
     POOL_TIMEOUT = "pool_timeout"
     PROXY_ERROR = "proxy_error"
     UNSUPPORTED_PROTOCOL = "unsupported_protocol"
     WRITE_ERROR = "write_error"
+    WRITE_RESET = "write_reset"
+    """The server resets the connection before it has taken the whole request."""
     WRITE_TIMEOUT = "write_timeout"
     NO_RESPONSE = "no_response"
     """The server closes before a whole response head came."""
@@ -96,7 +105,8 @@ class Fail(msgspec.Struct, frozen=True, gc=False):
 
     *detail* is the message of the exception; an empty one stands for the message that
     the HTTP library itself gives for this kind. *raw* is what a server sends on the
-    socket to bring it about, where that takes bytes.
+    socket to bring it about, where that takes bytes. A timeout before the response that no
+    wait leads to comes when the caller's own limit for that is over.
     """
 
     kind: FailureKind
@@ -106,6 +116,15 @@ class Fail(msgspec.Struct, frozen=True, gc=False):
 
 Step: TypeAlias = Wait | Head | Emit | Fail
 Script: TypeAlias = Iterator[Step]
+
+
+_LIMITS = {
+    FailureKind.CONNECT_TIMEOUT: "connect",
+    FailureKind.TLS_TIMEOUT: "connect",
+    FailureKind.POOL_TIMEOUT: "pool",
+    FailureKind.WRITE_TIMEOUT: "write",
+}
+_NONE: Mapping[str, float | None] = {}
 
 
 class Framing(Enum):
@@ -213,21 +232,28 @@ class _Body:
 
 
 def timeline(
-    script: Script, *, start: float = 0.0, read: float | None = None
+    script: Script,
+    *,
+    start: float = 0.0,
+    read: float | None = None,
+    limits: Mapping[str, float | None] = _NONE,
 ) -> Iterator[tuple[float, Head | Emit | Fail]]:
     """What comes in *script*, and the moment at which each thing comes.
 
     Waits add up until the next thing. Where they exceed *read*, a read timeout comes in
     its place, *read* seconds after the thing before, and that is the end. Waiting behind
-    the last thing gives an empty emit.
+    the last thing gives an empty emit. Another timeout, if no wait leads to it, comes after
+    its own limit.
 
     Args:
         script: What happens.
         start: The moment at which it begins, in seconds.
         read: The read timeout of whoever it happens to, in seconds; None for none.
+        limits: The others, by the names that HTTP clients give them: ``connect``, ``pool``
+            and ``write``.
 
     Raises:
-        HangError: While iterating: a silence never ends, and there is no *read*.
+        HangError: While iterating: a silence never ends, and there is no limit to it.
     """
     moment, silent, most = start, 0.0, math.inf if read is None else read
     for step in script:
@@ -245,9 +271,18 @@ def timeline(
             if silent:
                 moment += silent
                 silent = 0.0
+            elif isinstance(step, Fail) and (name := _LIMITS.get(step.kind)):
+                moment += _limit(limits, name)
             yield moment, step
     if silent:
         yield moment + silent, Emit(b"")
+
+
+def _limit(limits: Mapping[str, float | None], name: str) -> float:
+    seconds = limits.get(name)
+    if seconds is None:
+        raise HangError(f"the request waits for ever: it has no {name} timeout, so set one")
+    return seconds
 
 
 def stretch(script: Script, factor: float) -> Script:
