@@ -45,7 +45,9 @@ fields = st.builds(
     st.sampled_from([b":", b": ", b""]),
     values,
 )
-noise = st.sampled_from([BOM, b"\xef", b"\xbb\xbf", b"data", b":", b" ", b"\n", b"\r", b"\xf0\x9f"])
+noise = st.sampled_from(
+    [BOM, b"\xef", b"\xbb\xbf", b"data", b":", b" ", b"\n", b"\r", b"\xf0\x9f", b'{"a":1}', b"<p>"]
+)
 tidy = st.lists(
     st.sampled_from(
         [
@@ -121,7 +123,8 @@ def take_alone(decoder, chunks, *, lenient):
 def outcome(decoder, iterator):
     """All that a caller can see."""
     events, error = events_of(iterator)
-    return events, error, decoder.last_event_id, decoder.retry, decoder.truncated, decoder.pending
+    left = decoder.retry, decoder.stray, decoder.truncated, decoder.pending
+    return events, error, decoder.last_event_id, *left
 
 
 def decoded(body, **options):

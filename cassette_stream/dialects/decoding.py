@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from cassette_stream.chunks import ModelResponseStream
+from cassette_stream.dialects.errors import stream_error
 from cassette_stream.exceptions import (
     APIResponseValidationError,
     EmptyStreamError,
@@ -31,6 +32,8 @@ T = TypeVar("T")
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """Nested deeper than the stack, a text is JSON and still nothing to read."""
 
+_ERROR_KEYS = frozenset({"detail", "error", "message"})
+
 _plain = msgspec.json.Decoder().decode
 
 
@@ -39,6 +42,8 @@ class EventSource(Protocol):
 
     @property
     def truncated(self) -> bool: ...
+    @property
+    def stray(self) -> str: ...
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]: ...
     def only(self, data: bytes) -> ServerSentEvent | None: ...
     def finish(self, *, lenient: bool = False) -> Iterator[ServerSentEvent]: ...
@@ -105,6 +110,8 @@ class EventDecoder(ABC):
         """
         yield from self._chunks(self._events.finish(lenient=True))
         yield from self._guarded(self._last_chunks)
+        if self._events.stray and not self.terminal_seen:
+            yield from self._guarded(lambda: self._stray(self._events.stray))
         if self.complete:
             return
         if not self._seen and not self._events.truncated:
@@ -156,6 +163,18 @@ class EventDecoder(ABC):
         except APIResponseValidationError as error:
             self._odd(f"a part of an event was left out: {error.message}", error)
         return None
+
+    def _stray(self, line: str) -> Chunks:
+        """What it means that a *line* is no event, and that the provider's end did not come."""
+        try:
+            value = json_object(line)
+        except MalformedStreamError:
+            value = {}
+        if not value.keys().isdisjoint(_ERROR_KEYS):
+            raise stream_error(value)
+        if self.complete:  # else it is truncated, and that says more
+            raise MalformedStreamError(f"a line that is no event: {_excerpt(line)}", body=line)
+        return iter(())
 
     def _text(self, value: Mapping[str, Any], name: str) -> str:
         return text_of(value, name, strict=self._strict)

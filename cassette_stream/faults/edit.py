@@ -33,13 +33,16 @@ __all__ = (
     "edit_ahead",
     "edit_event",
     "edit_events",
+    "edit_pair",
     "edited",
     "end_at",
     "events_in",
+    "insert_block",
     "json_bytes",
 )
 
 Change: TypeAlias = Callable[[Seen], Sequence[Edit]]
+PairChange: TypeAlias = Callable[[Seen, Seen, int], Sequence[Edit]]
 Settle: TypeAlias = Callable[[Sequence[Seen], bool], Sequence[Sequence[Edit]]]
 
 
@@ -56,6 +59,42 @@ def edit_event(script: Script, place: Event, change: Change) -> Script:
     edits = change(heard.seen(before + found.start))
     yield from edited(found.steps, [(found.start + a, found.start + b, new) for a, b, new in edits])
     yield from script
+
+
+def edit_pair(script: Script, place: Event, change: PairChange) -> Script:
+    """The *script* with one event and the one after it changed; without both it is left whole.
+
+    *change* gets the two, and where the `Seen.raw` of the second begins; it gives edits in
+    order, in places of the `Seen.raw` of the first, which go on into the second.
+    """
+    heard = Heard()
+    script = heard.listen(script)
+    found = yield from seek(script, place)
+    if found is None:
+        return
+    steps, before = list(found.steps), heard.size - sum(map(_size, found.steps))
+    at = before + found.start
+    first = heard.seen(at)
+    while (second := heard.after(at)) is None:
+        step = next(script, None)
+        if step is None:
+            heard.finish()  # what ends with the body is not known before
+            second = heard.after(at)
+            break
+        steps.append(step)
+    edits = () if second is None else change(first, second[0], second[1] - at)
+    yield from edited(steps, [(found.start + a, found.start + b, new) for a, b, new in edits])
+    yield from script
+
+
+def insert_block(script: Script, place: Event, *lines: bytes) -> Script:
+    """The *script* with a block of these *lines* beside one event: before it, or after it."""
+
+    def change(seen: Seen) -> Sequence[Edit]:
+        block = b"".join(line + seen.line_end for line in (*lines, b""))
+        return seen.followed_by(block) if place.after else seen.preceded_by(block)
+
+    return edit_event(script, place, change)
 
 
 def end_at(script: Script, place: Event, ending: Callable[[Seen], bytes | None]) -> Script:
@@ -94,8 +133,26 @@ def edit_ahead(script: Script, settle: Settle) -> Script:
     is over, and gives the edits of as many of them, from the first on, as it can tell; in the
     end of all. What waits is held back.
     """
-    heard, queue = Heard(), _Queue(settle)
-    for step in heard.listen(script):
+    heard = Heard()
+    return _settled(heard, heard.listen(script), _Queue(settle))
+
+
+def edit_from(script: Script, place: Event, settle: Settle) -> Script:
+    """As `edit_ahead`, from one event on; a script without it is left whole."""
+    heard = Heard()
+    steps = heard.listen(script)
+    found = yield from seek(steps, place)
+    if found is None:
+        return
+    before = heard.size - sum(map(_size, found.steps))
+    heard.new = [(seen, at) for seen, at in heard.new if at >= before + found.start]
+    yield from _settled(heard, steps, _Queue(settle, held=found.steps, released=before))
+
+
+def _settled(heard: Heard, steps: Script, queue: _Queue) -> Script:
+    """What *queue* holds, and the *steps* that *heard* listens to, with the edits of its events."""
+    queue.take(heard)
+    for step in steps:
         queue.steps.append(step)
         if isinstance(step, Fail):
             break
@@ -110,13 +167,13 @@ def edit_ahead(script: Script, settle: Settle) -> Script:
 class _Queue:
     """Steps that wait for what their events become."""
 
-    def __init__(self, settle: Settle) -> None:
-        self.steps: deque[Step] = deque()
+    def __init__(self, settle: Settle, *, held: Iterable[Step] = (), released: int = 0) -> None:
+        self.steps: deque[Step] = deque(held)
         self._settle = settle
         self._events: list[Seen] = []
         self._starts: deque[int] = deque()
         self._edits: deque[Edit] = deque()
-        self._released = 0  # bytes of the body, before the first step that waits
+        self._released = released  # bytes of the body, before the first step that waits
 
     def take(self, heard: Heard) -> None:
         for seen, start in heard.new:
@@ -141,12 +198,25 @@ class _Queue:
         while self.steps and end + _size(self.steps[0]) <= upto:
             end += _size(self.steps[0])
             ready.append(self.steps.popleft())
-        due = []
-        while self._edits and self._edits[0][1] <= end:
-            start, stop, new = self._edits.popleft()
-            due.append((start - self._released, stop - self._released, new))
-        yield from edited(ready, due)
+        if any(isinstance(step, Emit) for step in ready):
+            yield from edited(ready, self._due(end))
+        else:
+            yield from ready
         self._released = end
+
+    def _due(self, end: int) -> list[Edit]:
+        """The edits of what is released up to *end*, counted from where that begins."""
+        due, begun = [], self._released
+        while self._edits and self._edits[0][0] <= end:
+            start, stop, new = self._edits[0]
+            if stop > end:
+                if start < end:  # the rest of it is in a chunk that waits
+                    due.append((start - begun, end - begun, new))
+                    self._edits[0] = (end, stop, b"")
+                break
+            self._edits.popleft()
+            due.append((start - begun, stop - begun, new))
+        return due
 
 
 def edited(steps: Iterable[Step], edits: Sequence[Edit]) -> Iterator[Step]:

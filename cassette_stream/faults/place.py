@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, TypeAlias
 
 from cassette_stream.cassette.json_path import parse_path
@@ -205,6 +205,35 @@ def check_event(at: object) -> None:
     if at.inside is not None or at.after:
         more = "after" if at.after else f"inside={at.inside}"
         raise PlanError(f"this happens to event {at.n} as a whole: leave out {more}")
+
+
+def event_at(
+    at: object,
+    fault: str,
+    *,
+    insides: tuple[Inside, ...] = (),
+    default: Inside | None = None,
+    after: bool = False,
+) -> Event:
+    """*at* as the place of a *fault* of one event: inside of *default* if it says nothing else.
+
+    Raises:
+        PlanError: It is no event, or says more of it than *insides* and *after* allow.
+    """
+    if not isinstance(at, Event):
+        raise PlanError(f"at is {at!r}; {fault} takes an Event")
+    if at.after and not after:
+        raise PlanError(f"{fault} changes an event, there is no after: leave out after=true")
+    if at.inside is None:
+        return replace(at, inside=default)
+    if at.inside not in insides:
+        known = ", ".join(insides)
+        raise PlanError(
+            f"inside is {at.inside!r}; here it can be {known}"
+            if known
+            else f"{fault} takes a whole event: leave out inside={at.inside}"
+        )
+    return at
 
 
 def kind_of(at: Place) -> str:

@@ -98,6 +98,27 @@ class Seen:
         alter(value)
         return [] if value == self.value else self.with_value(value)
 
+    @cached_property
+    def brackets(self) -> tuple[int, int] | None:
+        """Where in *raw* its JSON object or array opens, and where it closes; None if none does."""
+        if not isinstance(self.value, dict | list):
+            return None
+        told = [(a, b) for a, b in data_values(self.raw) if self.raw[a:b].strip()]
+        opens, closes = told[0][0], told[-1][1]
+        opens += len(self.raw[opens:]) - len(self.raw[opens:].lstrip())
+        return opens, len(self.raw[:closes].rstrip()) - 1
+
+    def with_member(self, name: str, value: bytes) -> list[Edit]:
+        """The edits that give its JSON one more member, the last; none if it is no object.
+
+        *value* is JSON, or what is taken for it.
+        """
+        if self.brackets is None or not isinstance(self.value, dict):
+            return []
+        at = self.brackets[1]
+        comma = b"," if self.value else b""
+        return [(at, at, comma + json_bytes(name) + b":" + value)]
+
     def preceded_by(self, data: bytes) -> list[Edit]:
         return [(self.start, self.start, data)]
 
@@ -163,6 +184,10 @@ class Heard:
         if not any(at == start for _, at in self.new):
             self.finish()
         return next(seen for seen, at in self.new if at == start)
+
+    def after(self, start: int) -> tuple[Seen, int] | None:
+        """The first event that begins after *start*, and where; None if none came."""
+        return next(((seen, at) for seen, at in self.new if at > start), None)
 
     def _add(self, events: Iterable[LocatedEvent]) -> None:
         for event in events:

@@ -6,13 +6,18 @@ import json
 
 from cassette_stream.wire._sse_event import LONGEST_RETRY
 
-__all__ = ("Block",)
+__all__ = ("Block", "is_stray")
+
+_NO_FIELD = ("{", "[", "<")
 
 
 class Block:
-    """What the lines between two blank lines say; *empty* as long as they are comments."""
+    """What the lines between two blank lines say; *empty* as long as they are comments.
 
-    __slots__ = ("data", "empty", "event", "id", "retry")
+    *stray* is the first that `is_stray`.
+    """
+
+    __slots__ = ("data", "empty", "event", "id", "retry", "stray")
 
     def __init__(self) -> None:
         self.data: list[str] = []
@@ -20,6 +25,7 @@ class Block:
         self.event = ""
         self.id: str | None = None
         self.retry: int | None = None
+        self.stray = ""
 
     def read(self, line: str) -> None:
         """Take one *line*, without its end."""
@@ -37,6 +43,8 @@ class Block:
                 self.id = value
             case "retry" if value.isascii() and value.isdigit() and len(value) <= LONGEST_RETRY:
                 self.retry = int(value)
+            case _ if is_stray(line):
+                self.stray = self.stray or line
 
     def is_complete(self, *, line_ended: bool) -> bool:
         """Whether the data is a whole JSON text or the end marker, so that nothing can miss.
@@ -51,3 +59,8 @@ class Block:
         except (ValueError, RecursionError):
             return False
         return line_ended or isinstance(value, bool) or not isinstance(value, int | float)
+
+
+def is_stray(line: str) -> bool:
+    """Whether *line* is JSON or HTML that nobody made an event of: a field has no such name."""
+    return line.startswith(_NO_FIELD)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire._late_error import then_raise
-from cassette_stream.wire._sse_block import Block
+from cassette_stream.wire._sse_block import Block, is_stray
 from cassette_stream.wire._sse_event import LocatedEvent, ServerSentEvent, encode_event
 from cassette_stream.wire._sse_shortcuts import only_event, shortcut
 
@@ -49,7 +49,9 @@ class SSEDecoder(Generic[EventT]):
 
     *truncated* is True once `finish` found the stream to end inside a block and gave no event
     for it. *last_event_id* and *retry* (milliseconds, None before the first) are what a
-    client would reconnect with; both also come in blocks without data.
+    client would reconnect with; both also come in blocks without data. *stray* is the first
+    line that looks like JSON or HTML and is in no event, "" if none was: readers pass over it
+    as over any unknown field, and servers that fail in mid-stream do write their error so.
 
     Args:
         offsets: Give each event as a `LocatedEvent`. An event whose blank line is a CR then
@@ -75,6 +77,7 @@ class SSEDecoder(Generic[EventT]):
         "_start",
         "last_event_id",
         "retry",
+        "stray",
         "truncated",
     )
 
@@ -107,6 +110,7 @@ class SSEDecoder(Generic[EventT]):
             raise ValueError(f"max_event_bytes is 1 or more, not {max_event_bytes}")
         self.last_event_id = ""
         self.retry: int | None = None
+        self.stray = ""
         self.truncated = False
         self._offsets = offsets
         self._errors = errors
@@ -318,6 +322,7 @@ class SSEDecoder(Generic[EventT]):
             self.last_event_id = block.id
         if block.retry is not None:
             self.retry = block.retry
+        self.stray = self.stray or block.stray
         if not block.data:
             return []
         data = "\n".join(block.data)
@@ -353,6 +358,7 @@ class SSEDecoder(Generic[EventT]):
         if is_data:
             block.read(rest)
         unknown = rest and not is_data and not rest.startswith(":")
+        self.stray = self.stray or block.stray or (rest if is_stray(rest) else "")
         if lenient and not unknown and block.is_complete(line_ended=not is_data):
             return self._dispatch(block, 0, len(tail))
         self.truncated = self.truncated or not block.empty or bool(unknown)

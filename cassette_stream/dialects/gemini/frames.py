@@ -34,6 +34,10 @@ class Frames:
         wire = self._array or self._sse
         return wire is not None and wire.truncated
 
+    @property
+    def stray(self) -> str:
+        return "" if self._sse is None else self._sse.stray
+
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
         """Take *data*, and give an iterator over the frames that it completes.
 
