@@ -122,7 +122,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
     def _outside(self, sockets: Any) -> str | None:
         """Why something may happen that is on no agenda."""
         # One is trio's own task, by which threads wake the loop.
-        if sum(getattr(sockets, name) for name in _waiting(type(sockets))) > 1:
+        if sum(getattr(sockets, name) for name in _waiting(sockets.__class__)) > 1:
             return "a socket or pipe"
         if threading.active_count() == 1:
             return None
