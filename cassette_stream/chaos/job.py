@@ -230,7 +230,7 @@ class Job:
             outcome=Outcome(
                 result=result,
                 error=error,
-                hung=hung or witness.hung,
+                hung=hung or clock.hangs > 0,
                 left_open=(*witness.left_open, *tasks),
                 bodies=tuple(bytes(reply.body) for reply in witness.replies),
             ),

@@ -68,14 +68,29 @@ def _result(
         flags=flags,
         good=is_good(verdict, flags, trial.expect),
         recovered=recovered,
-        error=None if error is None else _short(f"{_name(error)}: {error}".rstrip(": ")),
+        error=_endless(run) or (None if error is None else _told(error)),
         answer=None if error is not None else _short(repr(run.outcome.result)),
-        left_open=run.outcome.left_open,
+        left_open=tuple(map(_sayable, run.outcome.left_open)),
         seconds=round(run.seconds, 6),
         deliveries=tuple(map(delivery_of, run.replies)),
         real_time=run.real_time,
-        missed=run.missed,
+        missed=tuple(map(_sayable, run.missed)),
     )
+
+
+def _endless(run: Run) -> str | None:
+    """What made the run a hang, where that was a stream that goes on and on."""
+    for reply in run.replies:
+        if run.outcome.hung and reply.ending == "endless":
+            return (
+                f"the stream went on for {reply.moment:g} s and {len(reply.body):,} bytes, and "
+                "nothing bounds the whole of it: set a deadline, or a limit on the size"
+            )
+    return None
+
+
+def _told(error: BaseException) -> str:
+    return _short(f"{_name(error)}: {error}".rstrip(": "))
 
 
 def _name(error: BaseException) -> str:
@@ -88,7 +103,13 @@ def _name(error: BaseException) -> str:
 
 
 def _short(text: str) -> str:
+    text = _sayable(text)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH // 2]} … {text[-_WIDTH // 2 :]}"
+
+
+def _sayable(text: str) -> str:
+    """*text* with the halves of surrogate pairs spelled out, which JSON could not hold."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def delivery_of(reply: Witnessed) -> Delivery:

@@ -1,7 +1,8 @@
 """Which trials a sweep makes: rules without chance, in an order that is always the same.
 
 Every fault is told in each of its variants, and at the places that were asked for, in
-each recorded reply that it can break. What it cannot break is not tried.
+each recorded reply that it can break. What it cannot break is not tried, and neither is
+a variant that takes a package which is not here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cassette_stream.faults import (
     catalogue,
     plan_of,
     text_of,
+    watch,
     write_plan,
 )
 from cassette_stream.faults.draws import draw
@@ -140,7 +142,13 @@ def _plans(
         for reply in recorded:
             scope = reply.number if len(recorded) > 1 else None
             for at, parameters in _variants(told, reply, positions, seed):
-                yield Plan((Rule(told.id, at=at, parameters=parameters, request=scope),))
+                try:
+                    rule = Rule(told.id, at=at, parameters=parameters, request=scope)
+                except PlanError:
+                    if not parameters:
+                        raise
+                    continue  # what it takes is not installed here: a coding, say
+                yield Plan((rule,))
 
 
 def _selected(faults: object) -> Iterator[FaultInfo | Rule]:
@@ -166,46 +174,98 @@ def _selected(faults: object) -> Iterator[FaultInfo | Rule]:
 def _variants(
     info: FaultInfo, reply: Recorded, positions: Positions, seed: int
 ) -> Iterator[tuple[Place | None, dict[str, object]]]:
+    """Where and how the fault is told of one reply; once in vain, if it does nothing there."""
     if not info.has(dialect_in(reply.steps)):
         return
-    places = list(_places(info, reply, positions, seed)) if info.places else [None]
-    yield from ((at, {}) for at in places)
+    told = False
+    for at in _places(info, reply, positions, seed):
+        told = True
+        yield at, {}
     # A variant is another failure, where a place is the same one earlier or later.
     for parameter in info.parameters:
         for choice in parameter.choices:
+            parameters: dict[str, object] = {parameter.name: choice}
             if choice != parameter.default:
-                for at in places[len(places) // 2 :][:1]:
-                    yield at, {parameter.name: choice}
+                found = _somewhere(info, reply, parameters, seed)
+                if found is not None:
+                    told = True
+                    yield found[0], parameters
+    if not told:
+        # Its one trial says why.
+        yield (_every(info, reply)[0] if info.places else None), {}
 
 
-def _places(info: FaultInfo, reply: Recorded, positions: Positions, seed: int) -> Iterator[Place]:
-    events = events_in(reply.steps)
-    if "event" in info.places and events:
-        if positions == "every-byte" and "byte" in info.places:
-            yield from map(Byte, range(reply.bytes))
-            return
-        numbers = range(1, len(events) + 1)
-        yield from map(Event, numbers if positions != "sampled" else _sampled(info, numbers, seed))
-        yield from _insides(info, events)
-    elif "byte" in info.places:
-        every = range(reply.bytes)
-        yield from map(Byte, every if positions == "every-byte" else _sampled(info, every, seed))
-    elif "chunk" in info.places:
-        every = range(1, reply.chunks + 1)
-        yield from map(Chunk, every if positions != "sampled" else _sampled(info, every, seed))
-    elif "time" in info.places:
-        yield Time(reply.seconds / 2)
+def _places(
+    info: FaultInfo, reply: Recorded, positions: Positions, seed: int
+) -> Iterator[Place | None]:
+    if not info.places:
+        if info.make is None or _strikes(info, reply, None, {}):
+            yield None
+        return
+    if positions == "every-byte" and "byte" in info.places:
+        yield from map(Byte, range(reply.bytes))
+        return
+    every = _every(info, reply)
+    if positions == "sampled":
+        yield from _sampled(info, reply, every, seed)
+    else:
+        yield from every
+    if "event" in info.places:
+        yield from _insides(info, events_in(reply.steps))
 
 
-def _sampled(info: FaultInfo, numbers: range, seed: int) -> list[int]:
-    """The first, the last, and some between, by *seed*."""
-    if len(numbers) <= _SAMPLES:
-        return list(numbers)
-    between = numbers[1:-1]
-    drawn = sorted(range(len(between)), key=lambda number: draw(seed, info.id, "position", number))[
-        : _SAMPLES - 2
+def _every(info: FaultInfo, reply: Recorded) -> list[Place]:
+    """All places of the first kind that the fault takes; there is always one."""
+    if "event" in info.places:
+        return [Event(n) for n in range(1, len(events_in(reply.steps)) + 1)] or [Event(1)]
+    if "chunk" in info.places:
+        return [Chunk(n) for n in range(1, reply.chunks + 1)] or [Chunk(1)]
+    if "byte" in info.places:
+        return [Byte(n) for n in range(reply.bytes)] or [Byte(0)]
+    return [Time(reply.seconds / 2)]
+
+
+def _sampled(info: FaultInfo, reply: Recorded, every: Sequence[Place], seed: int) -> list[Place]:
+    """Of the places at which the fault does something the first, the last, and some between."""
+    between = sorted(range(1, len(every) - 1), key=lambda at: draw(seed, info.id, "place", at))
+    ends = (range(len(every)), reversed(range(len(every))))
+    found = [
+        next((at for at in order if _strikes(info, reply, every[at], {})), None) for order in ends
     ]
-    return [numbers[0], *(between[number] for number in sorted(drawn)), numbers[-1]]
+    taken = {at for at in found if at is not None}
+    if not taken:
+        return []
+    for at in between:
+        if len(taken) >= _SAMPLES:
+            break
+        if min(taken) < at < max(taken) and _strikes(info, reply, every[at], {}):
+            taken.add(at)
+    return [every[at] for at in sorted(taken)]
+
+
+def _somewhere(
+    info: FaultInfo, reply: Recorded, parameters: dict[str, object], seed: int
+) -> tuple[Place | None] | None:
+    """One place at which the fault does something, with these *parameters*."""
+    every: Sequence[Place | None] = _every(info, reply) if info.places else [None]
+    drawn = sorted(range(len(every)), key=lambda at: draw(seed, info.id, *parameters, at))
+    found = (every[at] for at in drawn if _strikes(info, reply, every[at], parameters))
+    return next(((at,) for at in found), None)
+
+
+def _strikes(
+    info: FaultInfo, reply: Recorded, at: Place | None, parameters: dict[str, object]
+) -> bool:
+    """Whether the fault changes anything there."""
+    try:
+        fault = Rule(info.id, at=at, parameters=parameters).build()
+    except PlanError:  # a coding for which there is no compressor, say
+        return False
+    struck: list[bool] = []
+    for _ in watch(fault, iter(reply.steps), lambda: struck.append(True)):
+        if struck:
+            break
+    return bool(struck)
 
 
 def _insides(info: FaultInfo, events: Sequence[Seen]) -> Iterator[Place]:

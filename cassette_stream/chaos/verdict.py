@@ -17,13 +17,18 @@ from cassette_stream.faults import Expect
 __all__ = ("Flag", "Outcome", "Verdict", "is_good", "judge")
 
 
+_GOOD_ENDS = frozenset({"function_call", "stop", "tool_calls"})
+"""The finish reasons after which nobody looks twice."""
+
+
 class Verdict(StrEnum):
     """What the code under test did."""
 
     OK = "ok"
     """It gave the result of the clean run."""
     RAISED = "raised"
-    """It raised an exception that its user is told to expect."""
+    """It told its user: by an exception that he is told to expect, or, beside what there is of
+    the answer, by a finish reason that is no good one."""
     SILENT = "silent"
     """It returned, but something is lost, doubled or made up."""
     WRONG_ERROR = "wrong_error"
@@ -86,6 +91,8 @@ def judge(
         return (Verdict.RAISED if expected else Verdict.WRONG_ERROR), flags
     if _same(outcome.result, clean, key):
         return Verdict.OK, flags
+    if key is None and _says_that_it_is_not_whole(outcome, clean):
+        return Verdict.RAISED, flags
     return Verdict.SILENT, (*_flags(outcome, clean), *flags)
 
 
@@ -116,6 +123,20 @@ def _same(result: object, clean: object, key: Callable[[object], object] | None)
         return True
     mine, other = answer_of(result), answer_of(clean)
     return mine is not None and other is not None and mine.says_the_same(other)
+
+
+def _says_that_it_is_not_whole(outcome: Outcome, clean: object) -> bool:
+    """Whether the result has a finish reason that is no good one, and nothing in it is wrong."""
+    mine, other = answer_of(outcome.result), answer_of(clean)
+    return (
+        mine is not None
+        and other is not None
+        and mine.finish_reason is not None
+        and mine.finish_reason not in _GOOD_ENDS
+        and other.text.startswith(mine.text)
+        and mine.calls == other.calls[: len(mine.calls)]
+        and any(map(tells_finish, outcome.bodies))
+    )
 
 
 def _flags(outcome: Outcome, clean: object) -> tuple[Flag, ...]:

@@ -34,7 +34,6 @@ class Witnessed:
         ending: How the body ended; None while it has not.
         has_head: Its reader has the head.
         is_closed: Its reader came to its end, or closed it.
-        is_hung: Its reader waits for it without a deadline.
         struck_at: The bytes that were given before the fault showed, and the moment.
         moment: How far it has come, in seconds since the request.
     """
@@ -46,7 +45,6 @@ class Witnessed:
     ending: str | None = None
     has_head: bool = False
     is_closed: bool = False
-    is_hung: bool = False
     struck_at: tuple[int, float] | None = None
     moment: float = 0.0
 
@@ -55,9 +53,6 @@ class Witnessed:
 
     def closed(self) -> None:
         self.is_closed = True
-
-    def hung(self) -> None:
-        self.is_hung = True
 
     def strike(self) -> None:
         """A fault shows here."""
@@ -104,11 +99,6 @@ class Witness:
         reply = Witnessed(request, self._patience)
         self.replies.append(reply)
         return reply
-
-    @property
-    def hung(self) -> bool:
-        """Whether a reader waited without a deadline, whatever became of that."""
-        return any(reply.is_hung for reply in self.replies)
 
     @property
     def left_open(self) -> tuple[str, ...]:

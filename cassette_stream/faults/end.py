@@ -28,9 +28,9 @@ FAULTS = tuple(
             "close evicts the connection",
             "nothing: the next request opens a new connection",
             (
-                "The subject runs twice, and the end of the body comes a moment after the event "
-                "that says that nothing more comes: the connection must go back to the pool, and "
-                "the second run must use it again."
+                "The end of the body is looked for behind the event that says that nothing more "
+                "comes: a connection that is closed before it cannot go back to the pool, and the "
+                "next request has to open another."
             ),
             "openai/openai-python#3440",
         ),
@@ -49,9 +49,9 @@ FAULTS = tuple(
             "cancellation leaks a connection",
             "PoolTimeout, in a later request",
             (
-                "The subject runs in a task that is cancelled after each event in turn, once and "
-                "again while it cleans up: each time the connection must be closed, and none of "
-                "its tasks may go on."
+                "The subject runs in a task that is cancelled, early, half way and late, each time "
+                "once and again while it cleans up: the connection must be closed, none of its "
+                "tasks may go on, and the next run must be as the clean one."
             ),
             "encode/httpx#3782",
         ),

@@ -31,10 +31,6 @@ class Listener(Protocol):
         """The caller came to the end of the body, or closed it; it may be told twice."""
         ...
 
-    def hung(self) -> None:
-        """The caller waits here for ever: nothing comes, and he has no deadline."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Play:

@@ -70,8 +70,6 @@ class Performance:
         except HangError:
             # The clock knows whether something else may end the silence: a deadline of
             # the caller's, where his event loop goes by the same time.
-            if self._listener is not None and not self._is_async:
-                self._listener.hung()
             yield math.inf, Fail(FailureKind.READ_TIMEOUT)
 
     def error(self, thing: Head | Fail) -> Exception:

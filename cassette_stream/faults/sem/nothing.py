@@ -136,7 +136,7 @@ def _speaks(part: Json) -> bool:
 EMPTY_SUCCESS = FaultInfo(
     id="sem.empty_success",
     name="success without an answer",
-    expect="either",
+    expect="undetectable",
     transport="nothing: the framing is valid",
     description="The stream is whole and valid, and there is no text and no tool call in it.",
     reference="open-legal-products/mike#379",
