@@ -775,7 +775,6 @@ def test_a_status_is_raised_by_the_call_after_its_retries(
     [
         (httpx.ConnectError("[Errno 111] Connection refused"), APIConnectionError),
         (httpx.ConnectTimeout("timed out"), Timeout),
-        (httpx.PoolTimeout(""), Timeout),
         (httpx.ReadTimeout("timed out"), Timeout),
         (
             httpx.RemoteProtocolError("Server disconnected without sending a response."),

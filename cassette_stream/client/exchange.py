@@ -17,7 +17,7 @@ from typing import Any
 
 from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.client.asked import Asked
-from cassette_stream.client.failures import connection_error, inform
+from cassette_stream.client.failures import connection_error, inform, worth_again
 from cassette_stream.client.reading import Reading
 from cassette_stream.clock import Clock, RealClock
 from cassette_stream.dialects.errors import status_error
@@ -125,7 +125,8 @@ class Exchange:
         if error is None:
             raise cause
         error.__cause__ = cause
-        return self._again_after(error, isinstance(error, APIConnectionError), {})
+        worth = isinstance(error, APIConnectionError) and worth_again(cause)
+        return self._again_after(error, worth, {})
 
     def _again_after(self, error: APIError, worth: bool, headers: Mapping[str, str]) -> float:
         wait = error.retry_after

@@ -19,11 +19,24 @@ from cassette_stream.exceptions import (
 from cassette_stream.script import FailureKind
 from cassette_stream.transport.errors import failure_of, library_of
 
-__all__ = ("connection_error", "inform", "request_id_of")
+__all__ = ("connection_error", "inform", "request_id_of", "worth_again")
 
-_CONNECTING = frozenset({FailureKind.CONNECT_TIMEOUT, FailureKind.POOL_TIMEOUT})
+_CONNECTING = frozenset(
+    {FailureKind.CONNECT_TIMEOUT, FailureKind.TLS_TIMEOUT, FailureKind.POOL_TIMEOUT}
+)
 _WAITING = frozenset({FailureKind.READ_TIMEOUT, FailureKind.WRITE_TIMEOUT})
 _CUT = frozenset({FailureKind.FIN, FailureKind.SHORT_BODY, FailureKind.NO_RESPONSE})
+# The same will happen again: it is the caller's side that has to change.
+_HOPELESS = frozenset(
+    {
+        FailureKind.TLS_HOSTNAME,
+        FailureKind.TLS_PLAIN,
+        FailureKind.TLS_UNTRUSTED,
+        FailureKind.POOL_TIMEOUT,
+        FailureKind.UNSUPPORTED_PROTOCOL,
+    }
+)
+_FOR_NOW = "Temporary failure in name resolution"
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
 
 
@@ -42,7 +55,7 @@ def connection_error(cause: Exception, *, phase: str, url: str) -> APIError | No
     kind, text = failure_of(cause)
     said = f": {text}" if text else ""
     if kind in _CONNECTING:
-        why = "no connection" if kind is FailureKind.CONNECT_TIMEOUT else "no free connection"
+        why = "no free connection" if kind is FailureKind.POOL_TIMEOUT else "no connection"
         return Timeout(f"{why} to {url} in time{said}", phase="connect")
     if kind in _WAITING:
         return Timeout(f"{url} was silent for too long ({phase}){said}", phase=phase)
@@ -50,7 +63,17 @@ def connection_error(cause: Exception, *, phase: str, url: str) -> APIError | No
         return MalformedStreamError(f"the content coding of the response is broken{said}")
     if phase != "headers" and kind in _CUT:
         return StreamTruncatedError(f"the connection was closed before the stream's end{said}")
+    if kind is FailureKind.TLS_UNTRUSTED:
+        said += "; where a proxy signs with a certificate of its own, SSL_CERT_FILE can name it"
     return APIConnectionError(f"the connection to {url} failed: {type(cause).__name__}{said}")
+
+
+def worth_again(cause: Exception) -> bool:
+    """Whether it may help to ask again after *cause*, which a client raised."""
+    kind, text = failure_of(cause)
+    if kind is FailureKind.DNS:
+        return _FOR_NOW in text
+    return kind not in _HOPELESS and type(cause).__name__ != "TooManyRedirects"
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
