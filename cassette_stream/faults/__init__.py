@@ -1,6 +1,6 @@
 """Ways in which streams break, as values that rewrite scripts."""
 
-from cassette_stream.faults import body, json
+from cassette_stream.faults import body, connect, end, head, json, sem, sse
 from cassette_stream.faults.catalogue import catalogue
 from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.draws import Distribution, Range
@@ -39,12 +39,17 @@ __all__ = (
     "When",
     "body",
     "catalogue",
+    "connect",
+    "end",
+    "head",
     "json",
     "parse",
     "parse_rule",
     "plan_of",
     "read_plan",
+    "sem",
     "spec_of",
+    "sse",
     "text_of",
     "watch",
     "why_unfired",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cassette_stream.faults import body, json
+from cassette_stream.faults import body, connect, end, head, json, sem, sse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ("catalogue",)
 
-_CATALOGUE = MappingProxyType({info.id: info for info in (*body.FAULTS, *json.FAULTS)})
+_LAYERS = (connect, head, body, sse, json, sem, end)
+_CATALOGUE = MappingProxyType({info.id: info for layer in _LAYERS for info in layer.FAULTS})
 
 
 def catalogue() -> Mapping[str, FaultInfo]:

@@ -18,6 +18,8 @@ from cassette_stream.script import Script
 __all__ = ("LAYERS", "Expect", "Fault", "FaultInfo", "Kind")
 
 Fault: TypeAlias = Callable[[Script], Script]
+"""One that leads the caller to where no recording is has *follow_ups*, which map the paths
+there to the steps of the answer."""
 
 Expect: TypeAlias = Literal["raises", "tolerates", "either", "undetectable"]
 """What a correct client does: tell its user; give the full answer; one of both, by choice;

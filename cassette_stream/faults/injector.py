@@ -7,10 +7,11 @@ script to perform instead. It waits for nothing and sends nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.occasion import Occasion, Span
@@ -22,7 +23,8 @@ from cassette_stream.faults.watch import watch, why_unfired
 
 if TYPE_CHECKING:
     from cassette_stream.cassette.model import Request
-    from cassette_stream.script import Script
+    from cassette_stream.faults.info import Fault
+    from cassette_stream.script import Script, Step
 
 __all__ = ("Injector", "Strike")
 
@@ -59,6 +61,7 @@ class Injector:
             rule.name: [] for rule in plan.active()
         }
         self._in_scope: Counter[str] = Counter()
+        self._follow_ups: dict[tuple[str, str], Sequence[Step]] = {}
 
     def rewrite(
         self,
@@ -82,8 +85,9 @@ class Injector:
         self._in_scope.update(rule.name for rule in plan.active() if rule.applies(occasion))
         for rule in plan.hits(occasion, spent):
             self._applied[rule.name].append((rule, key))
-            note = partial(self._note, rule, occasion, on_strike)
             rewrite = rule.build()
+            led = _led_to(rewrite, request)
+            note = partial(self._note, rule, occasion, led, on_strike)
             if rule.layer in _OF_WORDS:
                 rewrite = partial(unmeasured, rewrite=rewrite)
             script = watch(rewrite, script, note)
@@ -93,6 +97,11 @@ class Injector:
     def asked(self) -> tuple[object, ...]:
         """The keys of the interactions that were asked for, in the order of their requests."""
         return tuple(self._numbers)
+
+    def follow_up(self, request: Request) -> Script | None:
+        """The answer to *request*, which no recording has, where a fault that struck led there."""
+        steps = self._follow_ups.get(_place_of(request.url))
+        return None if steps is None else iter(steps)
 
     def concrete(self) -> Plan:
         """The plan, without chance, that breaks the same replies in the same way."""
@@ -118,8 +127,15 @@ class Injector:
             if not self._struck[rule.name]
         ]
 
-    def _note(self, rule: Rule, occasion: Occasion, on_strike: Callable[[], object]) -> None:
+    def _note(
+        self,
+        rule: Rule,
+        occasion: Occasion,
+        led: Mapping[tuple[str, str], Sequence[Step]],
+        on_strike: Callable[[], object],
+    ) -> None:
         self._struck[rule.name] += 1
+        self._follow_ups.update(led)
         self.strikes.append(Strike(rule=rule, occasion=occasion))
         on_strike()
 
@@ -145,6 +161,18 @@ class Injector:
             f"nothing was in its scope: there were {len(self._numbers)} requests, "
             f"and at most {most} attempts at one"
         )
+
+
+def _led_to(fault: Fault, request: Request) -> dict[tuple[str, str], Sequence[Step]]:
+    """Where *fault* leads who makes *request*, by its `follow_ups`, and what is answered there."""
+    told: Mapping[str, Sequence[Step]] = getattr(fault, "follow_ups", {})
+    host, _ = _place_of(request.url)
+    return {(host, path): steps for path, steps in told.items()}
+
+
+def _place_of(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.netloc, parts.path
 
 
 def _text(rule: Rule) -> str:

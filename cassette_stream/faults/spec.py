@@ -8,6 +8,7 @@ fault alone.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cassette_stream.exceptions import PlanError, UnknownFaultError
@@ -118,9 +119,13 @@ def spec_of(fault: Fault) -> str:
     """
     told: Any = fault
     for info in catalogue().values():
-        if type(fault) is info.make:
-            values = {it.name: getattr(told, it.name) for it in info.parameters}
-            return text_of(Rule(info.id, at=getattr(told, "at", None), parameters=values))
+        made = info.make.func if isinstance(info.make, partial) else info.make
+        if type(fault) is not made:
+            continue
+        values = {it.name: getattr(told, it.name) for it in info.parameters}
+        rule = Rule(info.id, at=getattr(told, "at", None), parameters=values)
+        if made is info.make or rule.build() == fault:
+            return text_of(rule)
     raise UnknownFaultError(f"{fault!r} is not in the catalogue, so it has no text")
 
 
