@@ -92,6 +92,9 @@ BEFORE = b'event: e\nid: 7\ndata: {"a":1,"b":"cd"}\nretry: 1\n\n'
 LINES = b'data: {"a":\r\ndata: "bc"}\r\n\r\n'
 CHAT = '{"choices":[{"delta":{"content":"%s"}}]}'
 DONE = b"data: [DONE]\n\n"
+TWO_CHOICES = (
+    'data: {"choices":[{"delta":{"content":"🎉"}},{"delta":{"content":"a"}}]}\n\n'.encode()
+)
 
 
 def deltas(*texts: str) -> bytes:
@@ -128,6 +131,7 @@ def deltas(*texts: str) -> bytes:
         ("json.surrogate@event=1,kind=lone", deltas("a\\ud83c\\udf89"), deltas("a\\ud83c")),
         ("json.surrogate@event=1", deltas("🎉") + DONE, deltas("🎉") + DONE),
         ("json.surrogate@event=1", deltas("🎉"), deltas("🎉")),
+        ("json.surrogate@event=1,kind=lone", TWO_CHOICES, TWO_CHOICES),
         ("json.surrogate@event=1,kind=lone", deltas("aé\\u00e9\\\\ud83c\\\\udf89"), deltas("aé\\u00e9\\\\ud83c\\\\udf89")),
         ("json.surrogate@event=1,kind=lone", BEFORE.replace(b"cd", "🎉".encode()), BEFORE.replace(b"cd", "🎉".encode())),
         ("json.nul@event=1", BEFORE, BEFORE.replace(b"}", b',"extra":"x\\u0000x"}')),

@@ -362,6 +362,17 @@ def test_an_error_that_is_no_event_is_told_in_its_own_words(dialect: Dialect) ->
     assert error.generated_content
 
 
+@pytest.mark.parametrize("kind", ["html", "json"])
+def test_only_an_error_in_words_breaks_a_whole_answer_where_strict_is_off(kind: str) -> None:
+    steps, fault = stream("openai_chat"), parse(f"sse.bare_error@event=terminator,kind={kind}")
+    got = outcome(lambda _: fault(iter(steps)), "openai_chat", strict=False)
+
+    if kind == "html":
+        assert got == outcome(lambda _: steps, "openai_chat")
+    else:
+        assert isinstance(got, APIError)
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
