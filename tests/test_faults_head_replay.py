@@ -11,9 +11,11 @@ import httpx
 import httpx2
 import openai
 import pytest
+from breaking import ENCODERS, Scripted, answer
 from support import PROJECT
+from test_faults_head import SPECS
 
-from cassette_stream import acompletion, completion, use_cassette
+from cassette_stream import LoopbackServer, acompletion, chaos, completion, use_cassette
 from cassette_stream.clock import RealClock
 from cassette_stream.exceptions import (
     APIConnectionError,
@@ -22,6 +24,9 @@ from cassette_stream.exceptions import (
     MalformedStreamError,
     RateLimitError,
 )
+from cassette_stream.faults import parse
+from cassette_stream.script import Emit, Head
+from cassette_stream.transport.httpx import sync_transport
 
 FIXTURES = PROJECT / "fixtures"
 CHAT = FIXTURES / "openai_text.yaml"
@@ -262,3 +267,45 @@ def test_the_sdks_raise_what_they_document(
     with replaying(FIXTURES / f"{provider}_text.yaml", faults=fault):
         with pytest.raises(getattr(module, kind)):
             events_of(provider, is_async=is_async)
+
+
+# On a socket, performed by the loopback server.
+
+INSTANT = {"head.delay@seconds=20": "head.delay@seconds=0.01"}
+WAITLESS = [
+    Head(200, (("content-type", "text/event-stream"),)),
+    *map(Emit, ENCODERS["openai_chat"].encode(answer())),
+]
+
+
+def seen(library: Any, transport: Any, url: str) -> Any:
+    """What a client meets: its exception, or status, type and body."""
+    with library.Client(transport=transport, timeout=0.5) as client:
+        try:
+            with client.stream("POST", url, content=b"{}") as response:
+                return response.status_code, response.headers.get("content-type"), response.read()
+        except library.TransportError as error:
+            return type(error), str(error), type(error.__cause__).__name__
+
+
+@libraries
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_server_does_the_same_on_a_socket(library: Any, spec: str) -> None:
+    fault = parse(INSTANT.get(spec, spec))
+    with LoopbackServer() as server:
+        server.script(None, lambda _: fault(iter(WAITLESS)))
+        url = f"{server.url}/v1"
+        real = seen(library, library.HTTPTransport(), url)
+    desk = Scripted(lambda _: fault(iter(WAITLESS)))
+
+    assert seen(library, sync_transport(library, desk, library.MockTransport(None)), url) == real
+
+
+def test_a_sweep_follows_a_redirect_to_its_page() -> None:
+    def subject() -> str:
+        response: httpx.Response = post(httpx, is_async=False, follow_redirects=True)
+        return response.text
+
+    report = chaos.sweep(subject, CHAT, faults=["head.redirect_login", "head.redirect_loop"])
+
+    assert [result.verdict for result in report.results] == ["silent", "raised"]
