@@ -26,7 +26,7 @@ from cassette_stream.exceptions import (
     StreamTruncatedError,
     Timeout,
 )
-from cassette_stream.faults import Byte, Event, Rule, Time, body, parse, parse_rule, watch
+from cassette_stream.faults import Byte, Event, Rule, Time, body, parse, parse_rule, reframe, watch
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait, framed
 from cassette_stream.server import LoopbackServer
@@ -618,8 +618,13 @@ def test_no_place_within_the_answer_is_silent(id_: str, dialect: Any) -> None:
 
 def quick(spec: str) -> str:
     """*spec* for a real clock."""
-    more = {"body.drip": "every=0.0001", "body.slice": "size=7,every=0.0001"}.get(id_of(spec))
-    return spec if more is None else spec + ("," if "@" in spec else "@") + more
+    for id_, known in {
+        "body.drip": "body.drip@byte=-60,every=0.0001",
+        "body.slice": "body.slice@size=7,every=0.0001",
+    }.items():
+        if id_of(spec) == id_:
+            return known
+    return spec
 
 
 def heard(client: httpx.Client, url: str) -> tuple[bytes, str, str, str, bool]:
@@ -727,6 +732,55 @@ def test_a_stream_without_end_goes_on(spec: str) -> None:
 
     assert isinstance(next(told), Head)
     assert sum(isinstance(step, Emit) for step in itertools.islice(told, 50)) >= 24
+
+
+STREAMED = {f"body.{name}@event=1" for name in ("fin", "reset", "clean_end")}
+HELD = [it for it in ENDINGS if it.id not in STREAMED]
+
+
+@pytest.mark.parametrize("spec", HELD)
+def test_what_would_have_to_be_held_back_for_too_long_is_left_whole(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reframe, "_MOST_HELD", 4)
+    steps = [Head(200, (("content-length", "12"),)), *(Emit(b"ab") for _ in range(6))]
+    near, far = (apply(made(spec, Byte(n)), steps) for n in (5, 7))
+
+    assert near != steps
+    assert far == steps
+
+
+CODERS = {
+    "zlib": ("gzip", lambda it, data: it.decompress(data, 31)),
+    "brotli": ("br", lambda it, data: it.decompress(data)),
+    "brotlicffi": ("br", lambda it, data: it.decompress(data)),
+    "zstandard": ("zstd", lambda it, data: it.ZstdDecompressor().decompressobj().decompress(data)),
+    "compression.zstd": ("zstd", lambda it, data: it.decompress(data)),
+    "backports.zstd": ("zstd", lambda it, data: it.decompress(data)),
+}
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_every_package_that_can_compress_makes_a_whole_body(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip(name)
+    coding, decompress = CODERS[name]
+    for other in CODERS:
+        if other not in {name, "zlib"}:
+            monkeypatch.setitem(sys.modules, other, None)
+    steps = [Head(200), *(Emit(b"data: %d\n\n" % n) for n in range(9))]
+    whole, cut = (
+        apply(fault, steps)
+        for fault in (
+            body.EncodingMissing(coding=coding),
+            body.GzipCut(at=Event(5), coding=coding),
+        )
+    )
+
+    assert decompress(package, sent(whole)) == sent(steps)
+    assert len(whole) == len(steps) + 1
+    assert [step.data for step in cut[1:]] == [step.data for step in whole[1:5]]
 
 
 def test_a_footer_that_no_chunk_has_is_a_size() -> None:
