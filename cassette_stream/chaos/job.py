@@ -29,7 +29,9 @@ from cassette_stream.faults import Plan, Strike
 from cassette_stream.session.options import Options
 from cassette_stream.session.session import Session
 
-__all__ = ("How", "Job", "JobOptions", "Run", "job_of", "others")
+__all__ = ("How", "Job", "JobOptions", "Run", "job_of", "left_running")
+
+_PASSES = 20
 
 How: TypeAlias = Callable[[Subject, VirtualClock, list[str]], object]
 """Runs a subject on a clock, and notes what it left running."""
@@ -116,6 +118,20 @@ def job_of(subject: Callable[..., Any], cassette: str | Path, **options: Unpack[
     )
 
 
+class _Kept(CassetteReader):
+    """A reader that reads each interaction once: a sweep plays them again and again."""
+
+    def __init__(self, data: bytes, *, file: str) -> None:
+        super().__init__(data, file=file)
+        self._kept: dict[int, Interaction] = {}
+
+    def interaction(self, index: int, *, refit: bool = False) -> Interaction:
+        found = self._kept.get(index)
+        if found is None:
+            found = self._kept[index] = super().interaction(index, refit=refit)
+        return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What a sweep runs, and on what.
@@ -142,7 +158,7 @@ class Job:
 
     @cached_property
     def reader(self) -> CassetteReader:
-        return CassetteReader(self.cassette, file=self.file)
+        return _Kept(self.cassette, file=self.file)
 
     @cached_property
     def clean(self) -> Run:
@@ -255,14 +271,28 @@ def _through(subject: Subject, clock: VirtualClock, tasks: list[str]) -> object:
             return await subject.arun()
         finally:
             if subject.backend == "asyncio":
-                tasks.extend(others())
+                tasks.extend(await left_running())
 
     return run_virtually(main, clock=clock, backend=subject.backend)
 
 
-def others() -> list[str]:
-    """The tasks that still run beside this one."""
+async def left_running() -> list[str]:
+    """The tasks that still run beside this one, given some passes of the loop to end in.
+
+    The loop itself closes what nobody holds any more in a task, such as the inner iterator
+    of a response that failed. Tasks are told by what they run: their numbers are chance.
+    """
     this = asyncio.current_task()
+    for _ in range(_PASSES):
+        if asyncio.all_tasks() == {this}:
+            break
+        await asyncio.sleep(0)
     return sorted(
-        f"the task {task.get_name()} still runs" for task in asyncio.all_tasks() if task is not this
+        f"the task of {_name_of(task.get_coro())} still runs"
+        for task in asyncio.all_tasks()
+        if task is not this
     )
+
+
+def _name_of(coroutine: object) -> str:
+    return getattr(coroutine, "__qualname__", type(coroutine).__qualname__)

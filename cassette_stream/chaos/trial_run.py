@@ -10,9 +10,9 @@ from cassette_stream.chaos.results import Delivery, Result
 from cassette_stream.chaos.trials import Trial
 from cassette_stream.chaos.verdict import Flag, Verdict, is_good, judge
 from cassette_stream.chaos.witness import Witnessed
+from cassette_stream.exceptions import WireFormatError
 from cassette_stream.faults import Plan
-from cassette_stream.faults.edit import events_in
-from cassette_stream.script import Emit
+from cassette_stream.wire import SSEDecoder
 
 __all__ = ("delivery_of", "run_trial", "run_trials")
 
@@ -118,13 +118,22 @@ def delivery_of(reply: Witnessed) -> Delivery:
     return Delivery(
         request=f"{reply.request.method} {reply.request.url}",
         bytes=len(reply.body),
-        events=len(events_in([Emit(bytes(reply.body))])),
+        events=_events(bytes(reply.body)),
         frames=_joined(reply.frames),
         ending=reply.ending,
         struck_bytes=None if struck is None else struck[0],
         struck_ms=None if struck is None else round(struck[1] * 1000, 3),
         is_closed=reply.is_closed,
     )
+
+
+def _events(body: bytes) -> int:
+    """How many events *body* holds, up to where it stops being a stream of events."""
+    decoder = SSEDecoder(errors="replace")
+    try:
+        return sum(1 for _ in decoder.decode([body]))
+    except WireFormatError:  # one of more bytes than it takes
+        return 0
 
 
 def _joined(frames: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
