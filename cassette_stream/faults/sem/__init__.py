@@ -35,14 +35,13 @@ from cassette_stream.faults.sem.order import (
     DUPLICATED,
     LOOP,
     REORDERED,
-    REPLAYED,
     Dropped,
     Duplicated,
     Loop,
     Reordered,
-    ReplayAfterRetry,
 )
 from cassette_stream.faults.sem.protocol import ORDER, Order
+from cassette_stream.faults.sem.replay import REPLAYED, ReplayAfterRetry
 from cassette_stream.faults.sem.shape import CONTENT_SHAPE, ContentShape
 from cassette_stream.faults.sem.tools import TOOL_CUT, TOOL_DELTA, ToolCut, ToolDelta
 from cassette_stream.faults.sem.usage import USAGE, Usage

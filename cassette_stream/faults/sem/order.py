@@ -6,18 +6,22 @@ opens and closes what it tells, where that is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.edit import Edit, Seen, edit_event, edit_from, end_at, events_in
+from cassette_stream.faults.edit import (
+    Edit,
+    Seen,
+    edit_event,
+    edit_from,
+    end_at,
+)
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
 from cassette_stream.faults.place import Event, check_event
-from cassette_stream.faults.seek import seek
 from cassette_stream.faults.sem.words import dialects, is_content
-from cassette_stream.script import Emit, Head, Script, Step, Wait
+from cassette_stream.script import Emit, Script, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,15 +31,11 @@ __all__ = (
     "DUPLICATED",
     "LOOP",
     "REORDERED",
-    "REPLAYED",
     "Dropped",
     "Duplicated",
     "Loop",
     "Reordered",
-    "ReplayAfterRetry",
 )
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,77 +137,6 @@ class Loop:
             yield Emit(repeated[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayAfterRetry:
-    """What came before the event *at* comes again, under another id, and then the rest.
-
-    So it is when a layer above the model tries again after it has passed something on. A
-    stream with nothing of the answer before the event is left whole.
-    """
-
-    at: Event
-
-    def __post_init__(self) -> None:
-        check_event(self.at)
-
-    def __call__(self, script: Script) -> Script:
-        told: list[Step] = []
-        rest: list[Step] = []
-        for step in _until(script, self.at, rest):
-            told.append(step)
-            yield step
-        if any(map(is_content, events_in(told))):
-            yield from _again(told)
-        if rest:
-            yield from rest
-            yield from script
-
-
-def _until(script: Script, at: Event, rest: list[Step]) -> Iterator[Step]:
-    """The steps before the event *at*; those that were held back with it are put into *rest*."""
-    found = yield from seek(script, at)
-    if found is not None:
-        before, after = found.split()
-        yield from before
-        rest += after
-
-
-def _again(told: Sequence[Step]) -> Iterator[Step]:
-    names = _names(told)
-    body = [step for step in told if isinstance(step, Emit | Wait)]
-    is_first = True
-    for step in body[_head(told) :]:
-        if isinstance(step, Wait):
-            yield step
-            continue
-        data = step.data.removeprefix(_BOM) if is_first else step.data
-        is_first = False
-        for name in names:
-            data = data.replace(b'"%b"' % name, b'"%b-retry"' % name)
-        yield Emit(data)
-
-
-def _head(told: Sequence[Step]) -> int:
-    """How many waits come before the response's head."""
-    heads = [index for index, step in enumerate(told) if isinstance(step, Head)]
-    return heads[0] if heads else 0
-
-
-def _names(told: Sequence[Step]) -> list[bytes]:
-    """What the response is called, in its first event that says so."""
-    for seen in events_in(told):
-        value = seen.value if isinstance(seen.value, dict) else {}
-        holders = [value, value.get("message"), value.get("response")]
-        found = [it.get(key) for it in holders if isinstance(it, dict) for key in _IDS]
-        names = [name.encode() for name in found if isinstance(name, str) and name]
-        if names:
-            return names[:1]
-    return []
-
-
-_IDS = ("id", "responseId")
-
-
 DROPPED, DUPLICATED, REORDERED = (
     FaultInfo(
         id=f"sem.{what}",
@@ -238,18 +167,6 @@ DROPPED, DUPLICATED, REORDERED = (
             Reordered,
         ),
     )
-)
-REPLAYED = FaultInfo(
-    id="sem.replay_after_retry",
-    name="beginning replayed by a retry",
-    expect="undetectable",
-    expects={"openai_responses": "raises", "anthropic": "raises"},
-    transport="nothing: the framing is valid",
-    description="What came before the event comes twice: a layer above tried again after output.",
-    reference="NuGuardAI/nuguard#455",
-    make=ReplayAfterRetry,
-    places=("event",),
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
 )
 LOOP = FaultInfo(
     id="sem.loop",
