@@ -216,7 +216,7 @@ def _wire_error(kind: type[WireFormatError], message: str, offset: int) -> WireF
 
 
 class HangError(Exception):
-    """The replayed stream is silent for ever, and the caller set no read timeout."""
+    """The replayed stream is silent for ever, and the caller set no timeout for that."""
 
 
 class SweepError(Exception):

@@ -313,7 +313,7 @@ def test_a_timeout_comes_after_its_own_limit_and_never_without_one(
             client.post("https://api.test", timeout=library.Timeout(**limits))
 
         assert desk.clock.now() == limits[phase]
-        with pytest.raises(HangError):
+        with pytest.raises(HangError, match="the request has no timeout for that: set one"):
             client.post("https://api.test", timeout=library.Timeout(**limits | {phase: None}))
 
 

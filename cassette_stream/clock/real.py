@@ -44,7 +44,7 @@ class Clock(Protocol):
 def hang() -> HangError:
     """What is raised where somebody waits for a moment that never comes."""
     return HangError(
-        "the stream is silent for ever, and the request has no read timeout: "
+        "the stream is silent for ever, and the request has no timeout for that: "
         "set one, or a deadline of your own"
     )
 
