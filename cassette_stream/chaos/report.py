@@ -105,6 +105,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         text = msgspec.json.encode(self, order="deterministic")
         return msgspec.json.format(text, indent=indent) if indent else text
 
+    def to_html(self, *, command: str = "") -> str:
+        """The whole report as one page, which needs no other file and no network.
+
+        Lines on it that run a trial again begin as *command* does; if it is not given, as
+        ``cassette-stream chaos`` with the subject and the cassette.
+        """
+        from cassette_stream.chaos.page import page_of  # noqa: PLC0415 - it shows reports
+
+        return page_of(self, command=command)
+
     @classmethod
     def from_json(cls, text: bytes) -> Report:
         """The report that *text* holds.

@@ -7,26 +7,16 @@ exit code 2; anything else is a bug, and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cassette_stream._version import __version__
-from cassette_stream.exceptions import CassetteError, PlanError
+from cassette_stream.cli import breaking
+from cassette_stream.cli.errors import one_line_errors
 
 __all__ = ("app", "main")
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except (CassetteError, PlanError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 app = typer.Typer(
@@ -78,7 +68,7 @@ def demo(
     """
     from cassette_stream.cli import demo as body  # noqa: PLC0415 - see above
 
-    with _one_line_errors():
+    with one_line_errors():
         good = body.run(keep)
     raise typer.Exit(0 if good else 1)
 
@@ -94,7 +84,7 @@ def inspect(
     """Show what a cassette holds: interactions, endings, events, times, sizes."""
     from cassette_stream.cli import inspect as body  # noqa: PLC0415
 
-    with _one_line_errors():
+    with one_line_errors():
         body.run(file, as_json=as_json)
 
 
@@ -145,7 +135,7 @@ def play(
     """
     from cassette_stream.cli import play as body  # noqa: PLC0415
 
-    with _one_line_errors():
+    with one_line_errors():
         went_well = body.run(file, number=interaction, pace=pace, specs=fault or ())
     raise typer.Exit(0 if went_well else 1)
 
@@ -168,7 +158,7 @@ def lint(
     """
     from cassette_stream.cli import lint as body  # noqa: PLC0415
 
-    with _one_line_errors():
+    with one_line_errors():
         problems = body.run(paths, fix=fix)
     raise typer.Exit(1 if problems else 0)
 
@@ -240,7 +230,7 @@ def chat(
 
     if live and api_base is not None:
         raise typer.BadParameter("--live and --api-base name two places; give one of them")
-    with _one_line_errors():
+    with one_line_errors():
         code = body.run(
             model,
             prompt,
@@ -254,3 +244,10 @@ def chat(
             timeout=timeout,
         )
     raise typer.Exit(code)
+
+
+app.command(epilog="As in: [bold]cassette-stream faults body.clean_end[/bold]")(breaking.faults)
+app.command(
+    epilog="As in: [bold]cassette-stream chaos mychat:answer --cassette chat.yaml "
+    "--html chaos.html[/bold]"
+)(breaking.chaos)
