@@ -461,6 +461,48 @@ def test_a_stream_without_end_is_told_as_it_comes(
         assert next(read) < (25_000 if calls else 250)
 
 
+JUNK = (None, 0, "", "x", True, [], {}, [None], [{}], {"type": "x"})
+
+
+def inner_places(value: object) -> Iterator[tuple[Any, Any]]:
+    """Every list or object in *value* with each of its keys."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[call-overload]
+    for key, item in items:
+        yield value, key
+        if isinstance(item, dict | list):
+            yield from inner_places(item)
+
+
+@st.composite
+def odd_streams(draw: st.DrawFn) -> tuple[Dialect, list[Step]]:
+    """A stream in which some values are of types that nobody expects there."""
+    dialect = draw(st.sampled_from(DIALECTS))
+    steps = recorded(dialect, calls=True)
+    for _ in range(draw(st.integers(1, 4))):
+        number = draw(st.integers(1, len(steps) // 2 - 1)) * 2 + 1
+        head, data, tail = steps[number].data.partition(b"data: ")  # type: ignore[union-attr]
+        if tail.startswith(b"["):
+            continue
+        value = json.loads(tail)
+        holder, key = draw(st.sampled_from(list(inner_places(value)) or [({}, 0)]))
+        holder[key] = draw(st.sampled_from(JUNK))
+        steps[number] = Emit(head + data + json.dumps(value).encode() + b"\n\n")
+    return dialect, steps
+
+
+@settings(max_examples=3_000 if SOAK else 300)
+@given(st.sampled_from(list(ROWS.values())), odd_streams(), st.data())
+def test_a_fault_raises_nothing_whatever_the_events_hold(
+    info: FaultInfo, stream_of: tuple[Dialect, list[Step]], data: st.DataObject
+) -> None:
+    _, steps = stream_of
+    number = data.draw(st.integers(1, 20)) if info.places else None
+    fault = built(info, number, data.draw(st.sampled_from(quirks(info))))
+    heard = applied(fault, steps)
+
+    assert heard[:2] == steps[:2]
+
+
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic", "gemini"])
 def test_a_loop_ends_with_the_deadline(dialect: Dialect) -> None:
     steps = recorded(dialect, calls=False)

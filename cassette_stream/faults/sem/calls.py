@@ -16,7 +16,7 @@ from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.edit import Edit, Seen, Settle
 from cassette_stream.faults.sem.words import Json, is_finish, kind_of, objects, written
 
-__all__ = ("Rewrite", "fragments", "interleaved", "parsed", "rewriting", "start_of")
+__all__ = ("Rewrite", "fragments", "interleaved", "name_of", "parsed", "rewriting", "start_of")
 
 Rewrite: TypeAlias = Callable[[list[Json]], list[list[Json]]]
 
@@ -65,11 +65,16 @@ def start_of(value: Json, kind: str, name: str) -> object:
     return begun.get("type") if isinstance(begun, dict) else None
 
 
-def fragments(value: Json) -> Iterator[tuple[tuple[object, object], Json]]:
+def fragments(value: Json) -> Iterator[tuple[str, Json]]:
     """The fragments of calls in a chunk of a chat completion, and the call that each is of."""
     for choice in objects(value, "choices"):
         for fragment in objects(choice, "delta", "tool_calls"):
-            yield (choice.get("index", 0), fragment.get("index", 0)), fragment
+            yield name_of(choice, fragment), fragment
+
+
+def name_of(choice: Json, fragment: Json) -> str:
+    """Which call a *fragment* is of."""
+    return f"{choice.get('index', 0)!r}/{fragment.get('index', 0)!r}"
 
 
 def _edits(seen: Seen, value: Json, told: list[Json]) -> list[Edit]:
@@ -84,10 +89,10 @@ def interleaved(key: Callable[[Json], object]) -> Rewrite:
     """The events of several calls in turn; *key* tells of which call an event is, if of any."""
 
     def rewrite(values: list[Json]) -> list[list[Json]]:
-        calls: dict[object, list[Json]] = {}
+        calls: dict[str, list[Json]] = {}
         for value in values:
             if (call := key(value)) is not None:
-                calls.setdefault(call, []).append(value)
+                calls.setdefault(repr(call), []).append(value)
         turns = weave(calls.values(), interleave=True)
         return [[next(turns) if key(value) is not None else value] for value in values]
 

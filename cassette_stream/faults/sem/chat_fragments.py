@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Final
 
-from cassette_stream.faults.sem.calls import Rewrite, fragments, interleaved, parsed
-from cassette_stream.faults.sem.words import Json, objects
+from cassette_stream.faults.sem.calls import Rewrite, fragments, interleaved, name_of, parsed
+from cassette_stream.faults.sem.words import Json, objects, text_at
 
 __all__ = ("CHAT",)
 
@@ -16,7 +16,7 @@ def _each(alter: Callable[[Json, Json, bool], object]) -> Rewrite:
     """Alters each fragment of a chat completion, given the first of its call and if it is that."""
 
     def rewrite(values: list[Json]) -> list[list[Json]]:
-        starts: dict[object, Json] = {}
+        starts: dict[str, Json] = {}
         for value in values:
             for call, fragment in list(fragments(value)):
                 is_first = call not in starts
@@ -74,21 +74,21 @@ def _joined(*, as_object: bool, together: bool) -> Rewrite:
     """Each call whole in its first fragment, or all of them *together* in the first of all."""
 
     def rewrite(values: list[Json]) -> list[list[Json]]:
-        calls: dict[object, Json] = {}
+        calls: dict[str, Json] = {}
         holders: list[list[Json]] = []
         for value in values:
             for choice in objects(value, "choices"):
                 delta = choice.get("delta")
                 kept: list[Json] = []
                 for fragment in objects(choice, "delta", "tool_calls"):
-                    call = (choice.get("index", 0), fragment.get("index", 0))
+                    call = name_of(choice, fragment)
                     if call not in calls:
                         calls[call] = fragment
                         (holders[0] if together and holders else kept).append(fragment)
                     else:
-                        words = _function(fragment).get("arguments") or ""
                         whole = _function(calls[call])
-                        whole["arguments"] = (whole.get("arguments") or "") + words
+                        words = text_at(_function(fragment), "arguments")
+                        whole["arguments"] = text_at(whole, "arguments") + words
                 if isinstance(delta, dict) and "tool_calls" in delta:
                     holders += [kept] if kept else []
                     delta["tool_calls"] = kept

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from cassette_stream.faults.sem.calls import Rewrite, fragments, start_of
-from cassette_stream.faults.sem.words import Json, objects
+from cassette_stream.faults.sem.words import Json, object_at, objects
 
 if TYPE_CHECKING:
     from cassette_stream.faults.dialect import Dialect
@@ -53,9 +53,9 @@ def _is_only(value: Json) -> bool:
     choices = objects(value, "choices")
     return (
         len(found) == len(choices) == 1
-        and set(choices[0].get("delta") or {}) == {"tool_calls"}
+        and set(object_at(choices[0], "delta")) == {"tool_calls"}
         and not found[0].get("id")
-        and not (found[0].get("function") or {}).get("name")
+        and not object_at(found[0], "function").get("name")
         and not choices[0].get("finish_reason")
     )
 

@@ -13,6 +13,7 @@ from cassette_stream.faults.sem.words import (
     dialects,
     is_finish,
     is_terminator,
+    object_at,
     objects,
     set_reason,
     written,
@@ -112,7 +113,7 @@ def _begins(seen: Seen) -> bool:
 def _incomplete(value: Json, reason: str) -> Json:
     """A last event of the Responses API that says that the response is not complete."""
     told = {"status": "incomplete", "incomplete_details": {"reason": reason}}
-    return value | {"type": "response.incomplete", "response": value.get("response", {}) | told}
+    return value | {"type": "response.incomplete", "response": object_at(value, "response") | told}
 
 
 _HOW = (
@@ -146,7 +147,7 @@ class ResponsesTerminal:
         if self.how == "incomplete":
             return seen.replaced_by(written(seen, _incomplete(value, "max_output_tokens")))
         error = {"code": "server_error", "message": "The model failed to generate a response."}
-        told = value.get("response", {}) | {"status": "failed", "error": error}
+        told = object_at(value, "response") | {"status": "failed", "error": error}
         failed = value | {"type": "response.failed", "response": told}
         return seen.replaced_by(written(seen, failed))
 

@@ -15,8 +15,10 @@ from cassette_stream.faults.sem.words import (
     is_content,
     is_finish,
     kind_of,
+    object_at,
     objects,
     set_reason,
+    text_at,
 )
 
 if TYPE_CHECKING:
@@ -52,33 +54,31 @@ class EmptySuccess:
 def _chat(seen: Seen) -> list[Edit]:
     def empty(value: Json) -> None:
         for choice in objects(value, "choices"):
-            delta = choice.get("delta") or {}
+            delta = object_at(choice, "delta")
             for name in filter(delta.get, _IN_DELTAS):
                 delta[name] = "" if name == "content" else None
-            if choice.get("finish_reason") in _CALLED:
+            if text_at(choice, "finish_reason") in _CALLED:
                 choice["finish_reason"] = FINISHES["openai_chat"]
 
-    deltas = [it.get("delta") or {} for it in objects(seen.value, "choices")]
+    deltas = [object_at(it, "delta") for it in objects(seen.value, "choices")]
     stays = is_finish(seen) or any(it.get(name) for it in deltas for name in _KEPT)
     return seen.replaced_by(b"") if is_content(seen) and not stays else seen.altered(empty)
 
 
 def _anthropic() -> Callable[[Seen], list[Edit]]:
-    gone: set[object] = set()
+    gone: set[str] = set()
 
     def change(seen: Seen) -> list[Edit]:
-        value = seen.value if isinstance(seen.value, dict) else {}
-        index, kind = value.get("index"), kind_of(seen)
-        if kind == "content_block_start":
-            block = value.get("content_block")
-            if isinstance(block, dict) and block.get("type") in _BLOCKS:
-                gone.add(index)
+        value = object_at(seen.value)
+        index, kind = repr(value.get("index")), kind_of(seen)
+        block = text_at(object_at(value, "content_block"), "type")
+        if kind == "content_block_start" and block in _BLOCKS:
+            gone.add(index)
         if kind.startswith("content_block") and index in gone:
             if kind == "content_block_stop":
                 gone.discard(index)
             return seen.replaced_by(b"")
-        delta = value.get("delta")
-        if isinstance(delta, dict) and delta.get("stop_reason") in _CALLED:
+        if text_at(object_at(value, "delta"), "stop_reason") in _CALLED:
             return seen.altered(lambda value: set_reason(value, "anthropic", FINISHES["anthropic"]))
         return []
 
@@ -86,24 +86,24 @@ def _anthropic() -> Callable[[Seen], list[Edit]]:
 
 
 def _responses() -> Callable[[Seen], list[Edit]]:
-    gone: set[object] = set()
+    gone: set[str] = set()
     left_out = 0
 
     def settle(value: Json) -> None:
         response = value.get("response")
         if isinstance(response, dict) and response.get("output"):
             output = objects(response, "output")
-            response["output"] = [it for it in output if it.get("type") not in _ITEMS]
+            response["output"] = [it for it in output if text_at(it, "type") not in _ITEMS]
         # The numbers are those of a stream in which the others never were.
         if isinstance(value.get("sequence_number"), int):
             value["sequence_number"] -= left_out
 
     def change(seen: Seen) -> list[Edit]:
         nonlocal left_out
-        value = seen.value if isinstance(seen.value, dict) else {}
-        item, index = value.get("item"), value.get("output_index")
-        if kind_of(seen) == "response.output_item.added" and isinstance(item, dict):
-            (gone.add if item.get("type") in _ITEMS else gone.discard)(index)
+        value = object_at(seen.value)
+        item, index = object_at(value, "item"), repr(value.get("output_index"))
+        if kind_of(seen) == "response.output_item.added":
+            (gone.add if text_at(item, "type") in _ITEMS else gone.discard)(index)
         if "output_index" in value and index in gone:
             left_out += 1
             return seen.replaced_by(b"")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from cassette_stream.faults.sem.calls import Rewrite, interleaved, parsed
-from cassette_stream.faults.sem.words import Json, objects
+from cassette_stream.faults.sem.words import Json, objects, text_at
 
 __all__ = ("ANTHROPIC", "GEMINI", "RESPONSES")
 
@@ -60,17 +60,17 @@ def _null_json(values: list[Json]) -> list[list[Json]]:
 
 def _whole_input(values: list[Json]) -> list[list[Json]]:
     """A call of Anthropic's with its input where it begins, as proxies do, and no deltas."""
-    starts: dict[object, Json] = {}
-    words: dict[object, str] = {}
+    starts: dict[str, Json] = {}
+    words: dict[str, str] = {}
     told: list[list[Json]] = []
     for value in values:
         block, delta = value.get("content_block"), value.get("delta")
         if isinstance(block, dict) and block.get("type") == "tool_use":
-            starts[value.get("index")] = block
+            starts[repr(value.get("index"))] = block
         is_part = isinstance(delta, dict) and "partial_json" in delta
         if isinstance(delta, dict) and is_part:
-            index = value.get("index")
-            words[index] = words.get(index, "") + (delta["partial_json"] or "")
+            index = repr(value.get("index"))
+            words[index] = words.get(index, "") + text_at(delta, "partial_json")
         told.append([] if is_part else [value])
     for index, text in words.items():
         if text and index in starts:

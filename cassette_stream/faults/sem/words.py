@@ -23,8 +23,10 @@ __all__ = (
     "is_finish",
     "is_terminator",
     "kind_of",
+    "object_at",
     "objects",
     "set_reason",
+    "text_at",
     "written",
 )
 
@@ -64,6 +66,19 @@ def objects(value: object, *path: str) -> list[Json]:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return [it for it in value if isinstance(it, dict)] if isinstance(value, list) else []
+
+
+def object_at(value: object, *path: str) -> Json:
+    """The object that *value* has at *path*; an empty one of its own where it has none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def text_at(holder: Json, name: str) -> str:
+    """The text that *holder* has as *name*, "" where it has none."""
+    text = holder.get(name)
+    return text if isinstance(text, str) else ""
 
 
 def kind_of(seen: Seen) -> str:
