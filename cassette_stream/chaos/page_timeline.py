@@ -29,7 +29,8 @@ _MARKS = (
 KEY = (
     '<p class="key">'
     + "".join(f'<span><svg viewBox="0 0 14 14">{mark}</svg>{word}</span>' for mark, word in _MARKS)
-    + "</p>"
+    + "<span>four fifths of a line are the time of the clean run, the rest is all that comes later"
+    "</span></p>"
 )
 """What the marks mean."""
 
