@@ -36,7 +36,7 @@ from cassette_stream.chunks import (
     read_chunk,
     stream_chunk_builder,
 )
-from cassette_stream.chunks.arguments import Arguments
+from cassette_stream.chunks.arguments import Arguments, is_json
 from cassette_stream.exceptions import MalformedStreamError
 
 many = settings(max_examples=200 if SOAK else 25, deadline=None)
@@ -778,3 +778,10 @@ def test_the_response_of_a_normal_stream_keeps_who_answered() -> None:
 
     assert response.model == "asked"
     assert response._hidden_params == {"provider_response_model": "served"}
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "\ud83d", "{", ""], ids=range(5)
+)
+def test_what_nobody_can_read_is_no_json_and_no_error(text: str) -> None:
+    assert not is_json(text)

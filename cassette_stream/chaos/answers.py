@@ -8,6 +8,7 @@ answers can be compared that differ in what does not count: ids, dates, token co
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,12 @@ _DIALECTS: dict[str, ModuleType] = {
     "openai_chat": openai_chat,
     "openai_responses": openai_responses,
 }
+
+_FINISH = re.compile(
+    rb'"(?:finish_reason|finishReason|stop_reason)"\s*:\s*"[^"]'
+    rb'|"type"\s*:\s*"response\.(?:completed|failed|incomplete)"'
+)
+"""How the dialects tell it, in bytes that no decoder of ours may be able to read."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -85,7 +92,9 @@ def answer_of(value: object) -> Answer | None:
 
 
 def tells_finish(body: bytes) -> bool:
-    """Whether the stream *body*, as far as it goes, tells a finish reason."""
+    """Whether the stream *body*, as far as it goes, tells a finish reason, however broken it is."""
+    if _FINISH.search(body):
+        return True
     events = events_in([Emit(body)])
     name = next((seen.dialect for seen in reversed(events)), None)
     if name is None:

@@ -248,7 +248,7 @@ class Job:
                 error=error,
                 hung=hung or clock.hangs > 0,
                 left_open=(*witness.left_open, *tasks),
-                bodies=tuple(bytes(reply.body) for reply in witness.replies),
+                bodies=witness.bodies,
             ),
             asked=session.asked,
             replies=tuple(witness.replies),

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from cassette_stream.chaos.job import Job, Run, others
+from cassette_stream.chaos.job import Job, Run, left_running
 from cassette_stream.chaos.subject import Subject
 from cassette_stream.clock import VirtualClock, run_virtually, virtual_time
 from cassette_stream.faults import Plan, Rule
@@ -119,8 +119,7 @@ async def _cancelled(subject: Subject, after: float, tasks: list[str]) -> None:
         task.cancel()
         await asyncio.sleep(0)
     await asyncio.wait([task])
-    await _passes()
-    tasks.extend(others())
+    tasks.extend(await left_running())
 
 
 async def _cancelled_by_trio(subject: Subject, after: float, tasks: list[str]) -> None:

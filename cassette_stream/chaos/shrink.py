@@ -1,19 +1,28 @@
 """Making a plan that goes wrong as small as it can be, and still go wrong in the same way.
 
 Fewer rules come before simpler faults, simpler faults before fewer words, and those before
-earlier places. Every step is tried, none is guessed: what comes out did fail.
+earlier places. Every step is tried, none is guessed: what comes out did fail. And each is
+strictly smaller than the one before, so it ends.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults import Byte, Chunk, Event, Place, Plan, Rule, catalogue
-from cassette_stream.faults.place import kind_of
+from cassette_stream.faults import Byte, Chunk, Event, FaultInfo, Place, Plan, Rule, catalogue
 
 __all__ = ("Shrunk", "shrink_plan")
+
+_SCOPE = ("match", "times", "attempt", "request")
+
+_FEW = 3
+"""How many events from the first on are tried for a place that is told otherwise."""
+
+_Size: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,8 @@ class Shrunk:
 def shrink_plan(plan: Plan, fails: Callable[[Plan], bool], *, most: int = 200) -> Shrunk:
     """The smallest plan like *plan*, which fails, that *fails* too, after at most *most* trials."""
     search = _Search(fails, most)
-    while True:
-        smaller = next(filter(search.fails, _smaller(plan)), None)
-        if smaller is None:
-            break
+    while (smaller := next(filter(search.fails, _smaller(plan)), None)) is not None:
         plan = smaller
-    # What is halved again and again may step over an earlier place.
-    plan = next(filter(search.fails, _earliest(plan)), plan)
     return Shrunk(plan, search.trials)
 
 
@@ -55,29 +59,56 @@ class _Search:
 
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
-    """Plans that are one step smaller, the boldest steps first."""
+    """Smaller plans, the boldest steps first; what costs many trials comes last."""
     rules = plan.rules
     if len(rules) > 1:
         yield from (_of(plan, (rule,)) for rule in rules)
         yield from (_of(plan, rules[:at] + rules[at + 1 :]) for at in range(len(rules)))
-    for at, rule in enumerate(rules):
-        for step in (_plainer, _simpler_faults, _simpler_places):
+    for step in (_plainer, _nearer, _simpler_faults, _earlier):
+        for at, rule in enumerate(rules):
             for smaller in step(rule):
-                yield _of(plan, (*rules[:at], smaller, *rules[at + 1 :]))
+                if _size(smaller) < _size(rule):
+                    yield _of(plan, (*rules[:at], smaller, *rules[at + 1 :]))
 
 
 def _of(plan: Plan, rules: tuple[Rule, ...]) -> Plan:
     return replace(plan, rules=rules)
 
 
+def _size(rule: Rule) -> _Size:
+    """What is compared: the fault's rank, the words beside it, its place."""
+    rank = list(catalogue()).index(rule.fault) if isinstance(rule.fault, str) else 0
+    scope = sum(getattr(rule, name) is not None for name in _SCOPE)
+    return rank, scope + len(rule.parameters), *_size_of_place(rule.at)
+
+
+def _size_of_place(at: Place | None) -> _Size:
+    match at:
+        case None:
+            return 0, 0, 0
+        case Event(n):
+            more = sum((at.inside is not None, at.type is not None, at.after))
+            return 1, more, n if isinstance(n, int) and n > 0 else math.inf
+        case Byte(n) | Chunk(n):
+            return 2, 0, n if n >= 0 else math.inf
+        case _:
+            return 3, 0, 0
+
+
 def _plainer(rule: Rule) -> Iterator[Rule]:
     """The same fault, told with fewer words."""
-    for name in ("match", "times", "attempt", "request"):
+    for name in _SCOPE:
         if getattr(rule, name) is not None:
             yield from _made(rule, **{name: None})
     for name in rule.parameters:
         left = {it: value for it, value in rule.parameters.items() if it != name}
         yield from _made(rule, parameters=left)
+
+
+def _nearer(rule: Rule) -> Iterator[Rule]:
+    """The same fault at a few places before: it is told with fewer words, or halfway."""
+    for at in _places_before(rule):
+        yield from _made(rule, at=at)
 
 
 def _simpler_faults(rule: Rule) -> Iterator[Rule]:
@@ -86,58 +117,51 @@ def _simpler_faults(rule: Rule) -> Iterator[Rule]:
         if info.id == rule.fault:
             return
         if info.layer == rule.layer and info.make is not None:
-            at = rule.at if info.places else None
-            if at is None and info.places:
-                at = Event(1) if "event" in info.places else Byte(0)
-            yield from _made(rule, fault=info.id, name="", at=at, parameters={})
+            for at in _places_for(info, rule.at):
+                yield from _made(rule, fault=info.id, name="", at=at, parameters={})
 
 
-def _simpler_places(rule: Rule) -> Iterator[Rule]:
-    at = rule.at
-    if at is None:
+def _places_for(info: FaultInfo, at: Place | None) -> Iterator[Place | None]:
+    """Where *info* could do what another fault does at *at*: there, or right at the beginning."""
+    if not info.places:
+        yield None
         return
-    for place in _before(at):
-        yield from _made(rule, at=place)
+    if at is not None:
+        yield at
+    if isinstance(at, Event) and at != Event(at.n):
+        yield Event(at.n)
+    yield Event(1) if "event" in info.places else Byte(0)
 
 
-def _before(at: Place) -> Iterator[Place]:
-    match at:
-        case Event(int(n)):
-            if at.inside is not None or at.type is not None or at.after:
+def _places_before(rule: Rule) -> Iterator[Place]:
+    match rule.at:
+        case Event(n):
+            yield from (Event(1), Event(n), replace(rule.at, n=1))
+            yield from (replace(rule.at, type=None), replace(rule.at, inside=None))
+            if isinstance(n, int):
+                yield from (replace(rule.at, n=it) for it in _halfway(n, least=1))
+        case None:
+            return
+        case at:
+            insides = rule.info.insides if rule.info is not None else ()
+            for n in range(1, _FEW + 1):
                 yield Event(n)
-                yield replace(at, type=None)
-            yield from (replace(at, n=number) for number in _numbers(n, least=1))
-        case Event():
-            yield from (Event(1), Event(1, inside=at.inside))
-        case Byte(n):
-            yield Event(1)
-            yield from map(Byte, _numbers(n, least=0))
-        case Chunk(n):
-            yield Event(1)
-            yield from map(Chunk, _numbers(n, least=1))
-        case _:
-            yield Event(1)
+                yield from (Event(n, inside=inside) for inside in insides)  # type: ignore[arg-type]  # of the catalogue
+            if isinstance(at, Byte | Chunk):
+                least = 0 if isinstance(at, Byte) else 1
+                yield from (replace(at, n=it) for it in _halfway(at.n, least=least))
 
 
-def _numbers(n: int, *, least: int) -> Iterator[int]:
-    """Smaller numbers than *n*, the smallest first."""
-    if n < 0:
-        yield least
-        return
-    yield from dict.fromkeys(it for it in (least, n // 2, n - n // 4, n - 1) if least <= it < n)
+def _halfway(n: int, *, least: int) -> Iterator[int]:
+    yield from (least, max(least, n // 2), max(least, n - n // 4)) if n > 0 else (least,)
 
 
-def _earliest(plan: Plan) -> Iterator[Plan]:
-    """Plans of a single rule at each earlier place, in order."""
-    if len(plan.rules) != 1:
-        return
-    [rule] = plan.rules
+def _earlier(rule: Rule) -> Iterator[Rule]:
+    """The same fault at each earlier place, in order: what was halved may step over one."""
     at = rule.at
     if isinstance(at, Event | Byte | Chunk) and isinstance(at.n, int):
-        least = 0 if kind_of(at) == "byte" else 1
-        for number in range(least, at.n):
-            for earlier in _made(rule, at=replace(at, n=number)):
-                yield _of(plan, (earlier,))
+        for number in range(0 if isinstance(at, Byte) else 1, at.n):
+            yield from _made(rule, at=replace(at, n=number))
 
 
 def _made(rule: Rule, **changes: object) -> Iterator[Rule]:

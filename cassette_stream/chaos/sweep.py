@@ -23,6 +23,7 @@ from cassette_stream.chaos.results import Result, read_results
 from cassette_stream.chaos.shrink import Shrunk, shrink_plan
 from cassette_stream.chaos.trial_run import delivery_of, run_trial, run_trials
 from cassette_stream.chaos.trials import Positions, Recorded, Trial, trials_of
+from cassette_stream.chaos.verdict import Verdict
 from cassette_stream.clock import time_by_name
 from cassette_stream.exceptions import PlanError, SweepError
 from cassette_stream.faults import Expect, Plan, catalogue, plan_of
@@ -117,6 +118,9 @@ def shrink(
 ) -> Shrunk:
     """The smallest plan that goes wrong in the way in which *faults*, together, do.
 
+    The same way is the same verdict with the same flags and, of a leaking exception, the
+    same class: another one is another bug.
+
     Args:
         subject: As `sweep` has it.
         cassette: The same.
@@ -143,9 +147,16 @@ def shrink(
 
     def fails(smaller: Plan) -> bool:
         result = run(smaller)
-        return not result.good and result.verdict == first.verdict
+        return not result.good and _way(result) == _way(first)
 
     return shrink_plan(plan, fails, most=most)
+
+
+def _way(result: Result) -> tuple[object, ...]:
+    """How it went wrong."""
+    is_told = result.verdict in {Verdict.RAISED, Verdict.WRONG_ERROR}
+    error = (result.error or "").partition(": ")[0] if is_told else None
+    return result.verdict, result.flags, error
 
 
 def _recorded(job: Job) -> list[Recorded]:

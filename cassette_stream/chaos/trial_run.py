@@ -31,7 +31,7 @@ def run_trial(job: Job, trial: Trial, *, recovery: bool = True) -> Result:
     Raises:
         PlanError: The subject fails without any fault.
     """
-    clean = job.clean.outcome.result
+    clean = job.clean.outcome
     info = trial.rule.info
     if info is not None and info.kind == "probe":
         run = probe(job, info.id)

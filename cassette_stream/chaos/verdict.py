@@ -58,7 +58,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         error: What was raised.
         hung: It waited without a deadline, whatever became of that.
         left_open: What was left: responses that nobody closed, tasks that still run.
-        bodies: The bodies of the replies, as far as they were asked for.
+        bodies: The bodies of the replies, as far as they were asked for; none where they are
+            compressed, and so tell nothing here.
     """
 
     result: object = None
@@ -70,7 +71,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(
     outcome: Outcome,
-    clean: object,
+    clean: Outcome,
     families: tuple[type[BaseException], ...],
     key: Callable[[object], object] | None = None,
 ) -> tuple[Verdict, tuple[Flag, ...]]:
@@ -78,7 +79,7 @@ def judge(
 
     Args:
         outcome: What came of the broken run.
-        clean: What the clean run returned.
+        clean: What came of the clean run.
         families: The exceptions that the users of the code are told to expect.
         key: What of a result counts; by default all of it, or, of the types that
             `answer_of` knows, what the answer says.
@@ -89,11 +90,13 @@ def judge(
     if outcome.error is not None:
         expected = isinstance(_cause(outcome.error), families)
         return (Verdict.RAISED if expected else Verdict.WRONG_ERROR), flags
-    if _same(outcome.result, clean, key):
+    found = _flags(outcome, clean)
+    # Who makes up a finish says what the clean run says, and says it of any other stream.
+    if Flag.MADE_UP_FINISH not in found and _same(outcome.result, clean.result, key):
         return Verdict.OK, flags
-    if key is None and _says_that_it_is_not_whole(outcome, clean):
+    if key is None and _says_that_it_is_not_whole(outcome, clean.result):
         return Verdict.RAISED, flags
-    return Verdict.SILENT, (*_flags(outcome, clean), *flags)
+    return Verdict.SILENT, (*found, *flags)
 
 
 def is_good(verdict: Verdict, flags: tuple[Flag, ...], expect: Expect) -> bool:
@@ -139,12 +142,12 @@ def _says_that_it_is_not_whole(outcome: Outcome, clean: object) -> bool:
     )
 
 
-def _flags(outcome: Outcome, clean: object) -> tuple[Flag, ...]:
-    mine, other = answer_of(outcome.result), answer_of(clean)
+def _flags(outcome: Outcome, clean: Outcome) -> tuple[Flag, ...]:
+    mine, other = answer_of(outcome.result), answer_of(clean.result)
     if mine is None or other is None:
         return ()
     flags = []
-    if mine.finish_reason is not None and not any(map(tells_finish, outcome.bodies)):
+    if mine.finish_reason is not None and _tell(clean.bodies) and not _tell(outcome.bodies):
         flags.append(Flag.MADE_UP_FINISH)
     if _says_twice(mine, other):
         flags.append(Flag.DUPLICATED)
@@ -153,16 +156,26 @@ def _flags(outcome: Outcome, clean: object) -> tuple[Flag, ...]:
     return tuple(flags)
 
 
+def _tell(bodies: tuple[bytes, ...]) -> bool:
+    """Whether one of *bodies* tells a finish reason, or none can be read."""
+    return not bodies or any(map(tells_finish, bodies))
+
+
 def _says_twice(mine: Answer, clean: Answer) -> bool:
-    """Whether *mine* begins as *clean* does, and then begins again or goes on beyond it."""
+    """Whether *mine* says a part of *clean* again, from the beginning or right behind it."""
     if len(mine.calls) > len(clean.calls) and mine.calls[: len(clean.calls)] == clean.calls:
         return True
-    if len(mine.text) <= len(clean.text) or not clean.text:
-        # A prefix that comes twice need not be longer than the whole.
-        half = len(mine.text) // 2
-        twice = half > 0 and mine.text == mine.text[:half] * 2
-        return twice and not clean.text.startswith(mine.text)
-    at = 0
-    while at < len(clean.text) and mine.text[at] == clean.text[at]:
-        at += 1
-    return at > 0 and mine.text[at:].startswith(clean.text[: min(at, len(clean.text) - at) or 1])
+    text, whole = mine.text, clean.text
+    pairs = enumerate(zip(text, whole, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(text), len(whole)))
+    if same == len(text):
+        return False  # it says less, or the same
+    more = len(text) - len(whole)
+    if 0 < more <= same and text[same:] == whole[same - more :]:
+        return True
+    return any(_begins_again(text, at, whole) for at in range(max(1, more), same + 1))
+
+
+def _begins_again(text: str, at: int, whole: str) -> bool:
+    # Few letters tell most, without a copy of the rest.
+    return text.startswith(whole[: min(32, len(text) - at)], at) and whole.startswith(text[at:])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cassette_stream.exceptions import HangError
-from cassette_stream.script import Emit, Fail, Script, Wait
+from cassette_stream.script import Emit, Fail, Head, Script, Wait
 
 if TYPE_CHECKING:
     from cassette_stream.cassette.model import Request
@@ -33,6 +33,7 @@ class Witnessed:
         frames: Moment in seconds since the request, and size in bytes, of each chunk.
         ending: How the body ended; None while it has not.
         has_head: Its reader has the head.
+        is_coded: The head says that the body is compressed.
         is_closed: Its reader came to its end, or closed it.
         struck_at: The bytes that were given before the fault showed, and the moment.
         moment: How far it has come, in seconds since the request.
@@ -44,6 +45,7 @@ class Witnessed:
     frames: list[tuple[float, int]] = field(default_factory=list)
     ending: str | None = None
     has_head: bool = False
+    is_coded: bool = False
     is_closed: bool = False
     struck_at: tuple[int, float] | None = None
     moment: float = 0.0
@@ -69,6 +71,8 @@ class Witnessed:
             match step:
                 case Wait(seconds):
                     self.moment += seconds
+                case Head(headers=headers):
+                    self.is_coded = any(name.lower() == "content-encoding" for name, _ in headers)
                 case Emit(data):
                     self.body += data
                     self.frames.append((self.moment, len(data)))
@@ -99,6 +103,13 @@ class Witness:
         reply = Witnessed(request, self._patience)
         self.replies.append(reply)
         return reply
+
+    @property
+    def bodies(self) -> tuple[bytes, ...]:
+        """The bodies of the replies; none where one of them is compressed."""
+        if any(reply.is_coded for reply in self.replies):
+            return ()
+        return tuple(bytes(reply.body) for reply in self.replies)
 
     @property
     def left_open(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def is_json(text: str) -> bool:
     """Whether *text* is one whole JSON value."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return False
     return True
 
