@@ -1192,3 +1192,10 @@ def test_a_response_that_is_incomplete_for_a_failure_raises(reason: str) -> None
 
     with pytest.raises(InternalServerError, match=f"finish reason '{reason}'"):
         list(decoded(encode(answer)))
+
+
+def test_a_failure_is_told_whatever_its_number() -> None:
+    events = list(encode(said_in_words("one two three")))[:7]
+
+    with pytest.raises(RateLimitError, match="slow"):
+        list(decoded([*events, encode_error(429, "slow", sequence_number=0)]))

@@ -31,7 +31,8 @@ from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
 __all__ = ("Decoder", "whole_body")
 
-_LAST = ("error", "response.completed", "response.failed", "response.incomplete")
+_FAILURES = ("error", "response.failed")
+_LAST = (*_FAILURES, "response.completed", "response.incomplete")
 _ENDS = {"": "completed", "completed": "completed", "incomplete": "incomplete"}
 
 
@@ -97,9 +98,11 @@ class Decoder(EventDecoder):
     def _read(self, event: ServerSentEvent) -> Chunks:
         value = json_object(event.data)
         self._seen = True
-        if odd := self._numbers.take(value.get("sequence_number")):
+        kind = value.get("type")
+        # A failure says more than that its number is odd, which those who make it up get wrong.
+        if kind not in _FAILURES and (odd := self._numbers.take(value.get("sequence_number"))):
             self._odd(odd, StreamProtocolError(odd, body=value))
-        self.terminal_seen = value.get("type") in _LAST
+        self.terminal_seen = kind in _LAST
         yield from self._progress.take(value)
 
     def _what_is_missing(self) -> str:
