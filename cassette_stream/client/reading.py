@@ -144,9 +144,9 @@ class Reading:
         yield from self._last_words(usage=True)
         if self._mid_stream and self.asked.strict and (broken := self.normal.broken_calls):
             # Whoever adds up the deltas is about to make this call, and must not.
-            error = MalformedStreamError(f"{broken[0]}: arguments are no JSON")
-            self._inform(error)
-            raise error
+            refusal = MalformedStreamError(f"{broken[0]}: arguments are no JSON")
+            self._inform(refusal)
+            raise refusal
 
     def take_whole(self, body: bytes) -> Iterator[ModelResponseStream]:
         """The chunks of a *body* that was read to its end, and need not be a stream.
