@@ -19,7 +19,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check sdk-test bench clean
+.PHONY: help demo test soak check sdk-test bench clients clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
@@ -27,6 +27,7 @@ help:
 	@echo 'make check     lint, format, types, import contracts'
 	@echo 'make soak      the suite again with larger counts, without the gate'
 	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
+	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
 	@echo 'make bench     the benchmarks, beside their peers'
 
 $(VENV)/test.stamp: pyproject.toml
@@ -40,6 +41,9 @@ $(VENV)/check.stamp: pyproject.toml $(VENV)/test.stamp
 
 .venv-openai2/openai2.stamp: pyproject.toml
 	$(call environment,.venv-openai2,openai2)
+
+.venv-clients/clients.stamp: pyproject.toml
+	$(call environment,.venv-clients,clients)
 
 .venv-bench/peers.stamp: pyproject.toml
 	$(call environment,.venv-bench,peers)
@@ -72,5 +76,8 @@ bench: .venv-bench/peers.stamp
 		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
 	done
 
+clients: .venv-clients/clients.stamp
+	.venv-clients/bin/python docs/clients.py
+
 clean:
-	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench build dist .coverage*
+	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench .venv-clients build dist .coverage*

@@ -153,15 +153,14 @@ def _plans(
 
 def _selected(faults: object) -> Iterator[FaultInfo | Rule]:
     rows = catalogue()
-    if faults in {"all", "common"} if isinstance(faults, str) else False:
-        yield from (info for info in rows.values() if faults == "all" or info.common)
-        return
     several = [faults] if isinstance(faults, str | Rule) or callable(faults) else faults
     if not isinstance(several, Iterable):
         raise PlanError(f"faults is {faults!r}; it can be 'common', 'all', ids, rules or a plan")
     for it in several:
         if not isinstance(it, str) or "@" in it:
             yield from plan_of(it).rules
+        elif it in {"all", "common"}:
+            yield from (info for info in rows.values() if it == "all" or info.common)
         elif it.endswith(".*"):
             found = [info for info in rows.values() if info.layer == it[:-2]]
             if not found:
