@@ -6,6 +6,7 @@ from the cassette when they are first compared, bodies when they are played.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,10 @@ class Recordings(Protocol):
     def interaction(self, number: int, /) -> Interaction: ...
 
 
+_PLAYED_LAST = 0.5
+"""Between one that was never played, and one that was played once."""
+
+
 class Replayer:
     """Picks the interaction that answers a request, and counts how often each was played.
 
@@ -44,7 +49,7 @@ class Replayer:
         self._matchers = matchers
         self._allow_repeats = allow_repeats
         self._played = [0] * len(recordings)
-        self._given_back: set[int] = set()
+        self._given_back: dict[int, float] = {}
 
     @property
     def played(self) -> Sequence[int]:
@@ -59,26 +64,27 @@ class Replayer:
     def find(self, live: Request) -> int | None:
         """The number of the interaction that answers *live*, which now counts as played."""
         agrees = self._matchers.against(live).agrees
-        best: int | None = None
-        for number, times in enumerate(self._played):
-            if number in self._given_back:
-                times = 0  # noqa: PLW2901 - as if it had not been played
-            if times and not self._allow_repeats:
-                continue
-            if best is not None and times >= self._played[best]:
+        best, least = None, math.inf
+        for number, played in enumerate(self._played):
+            times = self._given_back.get(number, played)
+            if times >= least or (times >= 1 and not self._allow_repeats):
                 continue
             if agrees(self._recordings.request(number)):
-                best = number
+                best, least = number, times
                 if not times:
                     break
         if best is not None:
             self._played[best] += 1
-            self._given_back.discard(best)
+            self._given_back.pop(best, None)
         return best
 
-    def give_back(self, number: int) -> None:
-        """Let interaction *number* be played once more, before any other that is like it."""
-        self._given_back.add(number)
+    def give_back(self, number: int, *, last: bool = False) -> None:
+        """Let interaction *number* be played once more, before any other that is like it.
+
+        *last* lets it be played only where nothing like it is left that was not played.
+        """
+        rank = _PLAYED_LAST if last else 0
+        self._given_back[number] = min(rank, self._given_back.get(number, rank))
 
     def miss(self, live: Request) -> str:
         """Why nothing answers *live*: the nearest interaction, and in what it differs."""

@@ -9,13 +9,17 @@ import json
 import re
 from typing import TypeAlias
 
-__all__ = ("Path", "below", "drop", "parse_path", "values_at")
+__all__ = ("Path", "below", "drop", "parse_path", "same_json", "values_at")
 
 Path: TypeAlias = tuple[str | int | None, ...]
 """Names, indices, and None for every one of them."""
 
 _NAME = re.compile(r'[^.:\[\]"*\s]+')
-_STEP = re.compile(r'\.?(\*|[^.:\[\]"*\s]+)|\[(?:(\*)|(-?[0-9]+)|("(?:[^"\\]|\\.)*"))\]')
+# In quotes stands what JSON takes for a string.
+_STEP = re.compile(
+    r'\.?(\*|[^.:\[\]"*\s]+)|\[(?:(\*)|(-?[0-9]+)|'
+    r'("(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"))\]'
+)
 
 
 def parse_path(text: str) -> Path:
@@ -88,6 +92,15 @@ def values_at(tree: object, path: Path) -> list[object]:
                 inner += [value[index] for index in _indices(len(value), step)]
         found = inner
     return found
+
+
+def same_json(one: object, other: object) -> bool:
+    """Whether two values are the same in JSON, where true is not 1 as it is in Python."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _indices(length: int, step: str | int | None) -> range:

@@ -9,7 +9,7 @@ from cassette_stream.faults.injector import Injector, Strike
 from cassette_stream.faults.occasion import Match, Occasion, Span
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
-from cassette_stream.faults.plan import Plan, plan_of
+from cassette_stream.faults.plan import Faults, Plan, plan_of
 from cassette_stream.faults.plan_yaml import read_plan, write_plan
 from cassette_stream.faults.rule import Rule
 from cassette_stream.faults.spec import parse, parse_rule, spec_of, text_of
@@ -25,6 +25,7 @@ __all__ = (
     "Expect",
     "Fault",
     "FaultInfo",
+    "Faults",
     "Injector",
     "Match",
     "Occasion",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from hashlib import blake2b
 from statistics import NormalDist
@@ -18,6 +19,8 @@ from cassette_stream.faults.parameter import Parameter, seconds_of
 __all__ = ("Distribution", "Range", "draw", "drawn", "random_of")
 
 _BITS = 53
+_FARTHEST = 700.0
+"""What `math.exp` takes, and it is far enough."""
 
 
 def draw(*place: str | int) -> float:
@@ -37,7 +40,7 @@ class Range:
     def at(self, chance: float, *, whole: bool) -> float:
         if whole:
             return int(self.low) + math.floor(chance * (int(self.high) - int(self.low) + 1))
-        return self.low + chance * (self.high - self.low)
+        return min(self.high, self.low + chance * (self.high - self.low))
 
     def __str__(self) -> str:
         return f"{self.low!r}..{self.high!r}"
@@ -57,28 +60,53 @@ class Distribution:
     def at(self, chance: float, *, whole: bool) -> float:
         # A chance of exactly 0 would be infinitely far out.
         deviate = NormalDist().inv_cdf(chance or 2.0**-_BITS)
-        seconds = min(self.most, self.median * math.exp(self.sigma * deviate))
+        far = math.exp(min(_FARTHEST, self.sigma * deviate))
+        seconds = min(self.most, sys.float_info.max, self.median * far)
         return round(seconds) if whole else seconds
 
 
 def random_of(value: object, parameter: Parameter) -> Range | Distribution | None:
     """The random value that *value*, of a plan or in text, stands for; None if it is a plain one.
 
+    Whatever is drawn of it later is a value that *parameter* takes.
+
     Raises:
         PlanError: It is a random value that is out of range, or a distribution that there is not.
     """
+    random = _told(value, parameter)
+    if random is None:
+        return None
+    if isinstance(parameter.default, str | bool):
+        raise PlanError(f"{parameter.name} is {value!r}; it can be {parameter.accepted()}")
+    if isinstance(random, Range):
+        return _checked(random, value, parameter)
+    numbers = (random.median, random.sigma, random.most)
+    if any(isinstance(it, bool) or not isinstance(it, int | float) for it in numbers) or not (
+        0 < random.median < math.inf and 0 <= random.sigma < math.inf
+    ):
+        raise PlanError(f"{parameter.name} is {value!r}; the median is above 0, and sigma from 0")
+    parameter.read(min(random.median, random.most))
+    return random
+
+
+def _told(value: object, parameter: Parameter) -> Range | Distribution | None:
     if isinstance(value, Range | Distribution):
         return value
     if isinstance(value, dict):
         return _distribution(value, parameter)
     if isinstance(value, str) and ".." in value and not isinstance(parameter.default, str):
         low, high = (parameter.read(part.strip()) for part in value.split("..", 1))
-        assert not isinstance(low, str)
-        assert not isinstance(high, str)
-        if not low <= high < math.inf:
-            raise PlanError(f"{parameter.name} is {value!r}; a range goes up, and has an end")
-        return Range(low, high)
+        return Range(float(low), float(high))
     return None
+
+
+def _checked(random: Range, value: object, parameter: Parameter) -> Range:
+    low, high = parameter.read(random.low), parameter.read(random.high)
+    assert not isinstance(low, str)
+    assert not isinstance(high, str)
+    if not low <= high < math.inf:
+        raise PlanError(f"{parameter.name} is {value!r}; a range goes up, and has an end")
+    return Range(low, high)
 
 
 def _distribution(value: dict[str, object], parameter: Parameter) -> Range | Distribution:
@@ -93,7 +121,7 @@ def _distribution(value: dict[str, object], parameter: Parameter) -> Range | Dis
     if set(told) != set(wanted[kind]):
         raise PlanError(
             f"{parameter.name}: {kind} takes {', '.join(wanted[kind])} and max, "
-            f"this has {', '.join(told) or 'nothing'}"
+            f"this has {', '.join(map(str, told)) or 'nothing'}"
         )
     number = {name: _seconds(parameter, name, it) for name, it in (told | {"max": most}).items()}
     if kind == "lognormal":
@@ -117,8 +145,9 @@ def drawn(value: object, parameter: Parameter, *place: str | int) -> str | float
     Raises:
         PlanError: What is drawn is no value of *parameter*.
     """
-    if isinstance(value, Range | Distribution):
-        return parameter.read(
-            value.at(draw(*place, parameter.name), whole=type(parameter.default) is int)
-        )
-    return parameter.read(value)
+    if not isinstance(value, Range | Distribution):
+        return parameter.read(value)
+    number = value.at(draw(*place, parameter.name), whole=type(parameter.default) is int)
+    # A distribution has no ends of its own, a parameter may.
+    least = math.nextafter(parameter.low, math.inf) if parameter.above else parameter.low
+    return parameter.read(min(parameter.high, max(least, number)))

@@ -145,6 +145,7 @@ def edit_from(script: Script, place: Event, settle: Settle) -> Script:
     if found is None:
         return
     before = heard.size - sum(map(_size, found.steps))
+    heard.seen(before + found.start)  # where the body is over, nobody has told yet
     heard.new = [(seen, at) for seen, at in heard.new if at >= before + found.start]
     yield from _settled(heard, steps, _Queue(settle, held=found.steps, released=before))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,6 +38,22 @@ class Strike:
     occasion: Occasion
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A rule that was applied to the reply *key*, after the faults *inner*."""
+
+    rule: Rule
+    key: object
+    inner: tuple[Fault, ...]
+
+    def given(self, script_of: Callable[[object], Script]) -> Script:
+        """What its fault was given."""
+        script = script_of(self.key)
+        for fault in self.inner:
+            script = iter(fault(script))
+        return script
+
+
 _OF_WORDS = frozenset({"own", "sem", "json", "sse"})
 """The layers that change what a body says, and mean no harm to how it is sent."""
 
@@ -44,22 +61,26 @@ _OF_WORDS = frozenset({"own", "sem", "json", "sse"})
 class Injector:
     """Breaks the replies of one run, as *plan* says.
 
+    Args:
+        plan: What is to break.
+        lock: Held while a strike is counted, where replies are performed on several threads.
+
     Attributes:
         strikes: What struck, in order.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, lock: AbstractContextManager[object] | None = None) -> None:
         for rule in plan.active():
             if rule.info is not None and rule.info.make is None:
                 rule.build()  # says why it cannot be
         self.strikes: list[Strike] = []
         self._plan = plan
+        self._lock = nullcontext() if lock is None else lock
         self._numbers: dict[object, int] = {}
         self._attempts: Counter[object] = Counter()
-        self._struck: Counter[str] = Counter()
-        self._applied: dict[str, list[tuple[Rule, object]]] = {
-            rule.name: [] for rule in plan.active()
-        }
+        self._most_attempts = 0
+        self._struck: Counter[str] = Counter()  # since the beginning, or since it was rewound
+        self._applied: dict[str, list[_Applied]] = {rule.name: [] for rule in plan.active()}
         self._in_scope: Counter[str] = Counter()
         self._follow_ups: dict[tuple[str, str], Sequence[Step]] = {}
 
@@ -68,30 +89,37 @@ class Injector:
         script: Script,
         request: Request,
         key: object,
-        on_strike: Callable[[], object] = lambda: None,
+        on_strike: Callable[[Rule], object] = lambda _: None,
     ) -> Script:
         """What is performed instead of *script*, the faithful reply to *request*.
 
         *key* tells the recorded interaction that answers it: who asks for the same one
-        again tries again. *on_strike* is called when something is first different.
+        again tries again. *on_strike* is called with each rule, when it first makes a
+        difference.
         """
         self._attempts[key] += 1
+        self._most_attempts = max(self._most_attempts, self._attempts[key])
         number = self._numbers.setdefault(key, len(self._numbers) + 1)
         occasion = Occasion(request=request, number=number, attempt=self._attempts[key])
         plan = self._plan
-        spent = [
-            rule.name for rule in plan.rules if rule.times and self._struck[rule.name] >= rule.times
-        ]
+        spent = [rule.name for rule in plan.rules if self._is_spent(rule)]
+        inner: list[Fault] = []
         self._in_scope.update(rule.name for rule in plan.active() if rule.applies(occasion))
         for rule in plan.hits(occasion, spent):
-            self._applied[rule.name].append((rule, key))
             rewrite = rule.build()
+            self._applied[rule.name].append(_Applied(rule, key, tuple(inner)))
             led = _led_to(rewrite, request)
             note = partial(self._note, rule, occasion, led, on_strike)
             if rule.layer in _OF_WORDS:
                 rewrite = partial(unmeasured, rewrite=rewrite)
             script = watch(rewrite, script, note)
+            inner.append(rewrite)
         return script
+
+    def rewind(self) -> None:
+        """Count attempts from the first again, and how often a rule may strike; *strikes* stay."""
+        self._attempts.clear()
+        self._struck.clear()
 
     @property
     def asked(self) -> tuple[object, ...]:
@@ -105,45 +133,55 @@ class Injector:
 
     def concrete(self) -> Plan:
         """The plan, without chance, that breaks the same replies in the same way."""
-        rules = []
-        for rank, strike in enumerate(self.strikes, 1):
-            at = strike.occasion
-            rules.append(
-                replace(
-                    strike.rule,
-                    name=f"{strike.rule.name}/{rank}",
-                    request=Span(at.number, at.number),
-                    attempt=Span(at.attempt, at.attempt),
-                    times=None,
-                )
+        ranks = {rule.name: rank for rank, rule in enumerate(self._plan.rules)}
+        strikes = {
+            (ranks[it.rule.name], it.occasion.number, it.occasion.attempt): it
+            for it in self.strikes
+        }
+        # As they were asked, not as they came to strike: several are applied in this order.
+        rules = [
+            replace(
+                strikes[place].rule,
+                name=f"{strikes[place].rule.name}/{rank}",
+                request=Span(place[1], place[1]),
+                attempt=Span(place[2], place[2]),
+                times=None,
             )
+            for rank, place in enumerate(sorted(strikes), 1)
+        ]
         return replace(self._plan, rules=tuple(rules), mode="all")
 
     def unfired(self, script_of: Callable[[object], Script]) -> list[str]:
         """Why each rule that never struck did not; *script_of* gives the faithful replies anew."""
+        struck = {strike.rule.name for strike in self.strikes}
         return [
-            self._why(rule, script_of)
-            for rule in self._plan.active()
-            if not self._struck[rule.name]
+            self._why(rule, script_of) for rule in self._plan.active() if rule.name not in struck
         ]
+
+    def _is_spent(self, rule: Rule) -> bool:
+        return rule.times is not None and self._struck[rule.name] >= rule.times
 
     def _note(
         self,
         rule: Rule,
         occasion: Occasion,
         led: Mapping[tuple[str, str], Sequence[Step]],
-        on_strike: Callable[[], object],
-    ) -> None:
-        self._struck[rule.name] += 1
-        self._follow_ups.update(led)
-        self.strikes.append(Strike(rule=rule, occasion=occasion))
-        on_strike()
+        on_strike: Callable[[Rule], object],
+    ) -> bool:
+        with self._lock:
+            if self._is_spent(rule):  # by a reply that was asked for as this one was
+                return False
+            self._struck[rule.name] += 1
+            self._follow_ups.update(led)
+            self.strikes.append(Strike(rule=rule, occasion=occasion))
+            on_strike(rule)
+        return True
 
     def _why(self, rule: Rule, script_of: Callable[[object], Script]) -> str:
         if applied := self._applied[rule.name]:
-            hit, _ = applied[0]
-            keys = dict.fromkeys(key for _, key in applied)
-            return why_unfired(hit.build(), map(script_of, keys), hit)
+            hit = applied[0].rule
+            given = {(it.key, repr(it.inner)): it for it in applied}.values()
+            return why_unfired(hit.build(), (it.given(script_of) for it in given), hit)
         return f"{_text(rule)} never fired: {self._why_never_asked(rule)}"
 
     def _why_never_asked(self, rule: Rule) -> str:
@@ -156,10 +194,9 @@ class Injector:
                     f"the seed is {self._plan.seed}"
                 )
             return "another rule of its layer came first"
-        most = max(self._attempts.values())
         return (
             f"nothing was in its scope: there were {len(self._numbers)} requests, "
-            f"and at most {most} attempts at one"
+            f"and at most {self._most_attempts} attempts at one"
         )
 
 

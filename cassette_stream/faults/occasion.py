@@ -8,17 +8,16 @@ the same request.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cassette_stream.cassette.json_path import parse_path, values_at
+from cassette_stream.cassette.json_path import parse_path, same_json, values_at
 from cassette_stream.exceptions import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cassette_stream.cassette.model import Request
 
 __all__ = ("Match", "Occasion", "Span", "span_of")
@@ -94,6 +93,9 @@ class Match:
         model: The model that its body names, or its path where the body does not.
         headers: Headers by name.
         body: Values by their path in its JSON body, as in ``{"tools[*].type": "function"}``.
+
+    Raises:
+        PlanError: A pattern is no text, or a path is none.
     """
 
     method: str | None = None
@@ -103,11 +105,30 @@ class Match:
     headers: Mapping[str, str] | None = None
     body: Mapping[str, object] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("headers", "body"):
+            told = getattr(self, name)
+            if told is not None and not (
+                isinstance(told, Mapping) and all(isinstance(key, str) for key in told)
+            ):
+                raise PlanError(f"{name} is {told!r}; it can be a map from text")
+            # None and nothing are the same.
+            object.__setattr__(self, name, dict(told) if told else None)
+        patterns = {name: getattr(self, name) for name in ("method", "host", "path", "model")}
+        for name, pattern in (patterns | dict(self.headers or {})).items():
+            if pattern is not None and not isinstance(pattern, str):
+                raise PlanError(f"{name} is {pattern!r}; it can be a text, * stands for anything")
+        try:
+            for path in self.body or ():
+                parse_path(path)
+        except ValueError as error:
+            raise PlanError(f"body: {error}") from None
+
     def __call__(self, request: Request) -> bool:
         url = urlsplit(request.url)
         told = (
-            (self.method, request.method),
-            (self.host, url.hostname or ""),
+            (self.method and self.method.upper(), request.method.upper()),
+            (self.host and self.host.lower(), url.hostname or ""),
             (self.path, url.path),
             (self.model, _model(request, url.path) if self.model is not None else ""),
         )
@@ -118,14 +139,15 @@ class Match:
                 return False
         tree = _json(request) if self.body else None
         return all(
-            value in values_at(tree, parse_path(path)) for path, value in (self.body or {}).items()
+            any(same_json(value, it) for it in values_at(tree, parse_path(path)))
+            for path, value in (self.body or {}).items()
         )
 
 
 def _json(request: Request) -> object:
     try:
         return json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -6,6 +6,7 @@ what is out of range is refused before anything is broken with it.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from difflib import get_close_matches
 
 from cassette_stream.exceptions import PlanError
 
-__all__ = ("Parameter", "check_parameters", "seconds_of", "shown")
+__all__ = ("Parameter", "check_parameters", "quoted", "seconds_of", "shown", "unquoted")
 
 _DURATION = re.compile(r"([0-9.eE+-]+|inf) ?(ms|s|min|h)?")
 _UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -124,6 +125,23 @@ def shown(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else f"{value!r}"
+
+
+def quoted(text: str) -> str:
+    """*text* as a value on one line: as it is, or as a JSON string where that would be misread."""
+    is_plain = text.isprintable() and text == text.strip() and not {",", '"'} & {*text}
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def unquoted(text: str) -> str:
+    """The text of which `quoted` makes *text*."""
+    if not text.startswith('"'):
+        return text
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return text  # a quote and no string: it stands for itself
+    return told if isinstance(told, str) else text
 
 
 def _number_of(value: object) -> float | None:

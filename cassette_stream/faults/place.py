@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, TypeAlias
 
 from cassette_stream.cassette.json_path import parse_path
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.inside import INSIDES, Inside
+from cassette_stream.faults.parameter import quoted
 
 __all__ = (
     "PLACES",
@@ -31,6 +33,7 @@ __all__ = (
 )
 
 _NAMES = ("first", "last", "terminator")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ class Event:
             _check_number("event", self.n, zero=False)
         if self.inside is not None and self.inside not in INSIDES:
             raise PlanError(f"inside is {self.inside!r}; it can be {', '.join(INSIDES)}")
+        if not isinstance(self.after, bool):
+            raise PlanError(f"after is {self.after!r}; it can be true or false")
+        kind: object = self.type
+        if kind is not None and not (isinstance(kind, str) and kind):
+            raise PlanError(f"type is {kind!r}; it can be the type of an event")
         if self.after and self.inside is not None:
             raise PlanError(f"a place after event {self.n} is not inside it: give one of the two")
         if self.type is not None and self.n == "terminator":
@@ -67,7 +75,7 @@ class Event:
 
     def __str__(self) -> str:
         text = f"event={self.n}"
-        text += f",type={self.type}" if self.type else ""
+        text += f",type={quoted(self.type)}" if self.type else ""
         text += f",inside={self.inside}" if self.inside else ""
         return text + (",after=true" if self.after else "")
 
@@ -151,10 +159,11 @@ class Time:
 class When:
     """The place before the first event whose JSON has *value* at *path*.
 
-    A path is written as in ``choices[0].finish_reason`` or ``content[*].type``.
+    A path is written as in ``choices[0].finish_reason`` or ``content[*].type``; a name with
+    a comma or an equals sign stands in brackets and quotes.
 
     Raises:
-        PlanError: *path* is none.
+        PlanError: *path* is none, or no value of JSON but a list or object is *value*.
     """
 
     path: str
@@ -165,6 +174,14 @@ class When:
             parse_path(self.path)
         except ValueError as error:
             raise PlanError(f"when: {error}") from None
+        if {",", "="} & {*_QUOTED.sub("", self.path)}:
+            raise PlanError(
+                f'when: {self.path!r} has a comma or an equals sign in a name: write it as ["a,b"]'
+            )
+        value = self.value
+        is_number = isinstance(value, int | float) and math.isfinite(value)
+        if not (value is None or is_number or isinstance(value, str)):
+            raise PlanError(f"when: {value!r} is no text, number, true, false or null of JSON")
 
     def __str__(self) -> str:
         return f"when={self.path}=={json.dumps(self.value, ensure_ascii=False)}"

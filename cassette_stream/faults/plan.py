@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.draws import draw
@@ -19,7 +19,10 @@ from cassette_stream.faults.occasion import Occasion
 from cassette_stream.faults.rule import Rule
 from cassette_stream.faults.spec import parse_rule
 
-__all__ = ("Plan", "plan_of")
+__all__ = ("Faults", "Plan", "plan_of")
+
+Faults: TypeAlias = "str | Fault | Rule | Plan | Iterable[str | Fault | Rule]"
+"""How replayed streams break: a plan, or what several make one of, applied in turn."""
 
 _ORDER = {"own": 0, "sem": 1, "json": 2, "sse": 3, "body": 4, "head": 5, "connect": 6, "end": 7}
 _SWARM = re.compile(r"swarm\(([01]|0?\.\d+|1\.0+)\)")
@@ -51,10 +54,13 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise PlanError(f"seed is {self.seed!r}; it can be a whole number")
-        if self.mode not in {"all", "one"} and not _SWARM.fullmatch(self.mode):
-            raise PlanError(f"mode is {self.mode!r}; it can be all, one, or as in swarm(0.5)")
-        if self.on_unfired not in {"error", "warn"}:
+        mode: object = self.mode
+        if not (isinstance(mode, str) and (mode in {"all", "one"} or _SWARM.fullmatch(mode))):
+            raise PlanError(f"mode is {mode!r}; it can be all, one, or as in swarm(0.5)")
+        if self.on_unfired not in ("error", "warn"):
             raise PlanError(f"on_unfired is {self.on_unfired!r}; it can be error or warn")
+        if not isinstance(self.layered, bool):
+            raise PlanError(f"layered is {self.layered!r}; it can be true or false")
         object.__setattr__(self, "rules", tuple(_named(self.rules)))
 
     def active(self) -> tuple[Rule, ...]:

@@ -6,12 +6,12 @@ its values are what JSON would take them for.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
-import yaml
-
 from cassette_stream.cassette.events import Events, Origin
+from cassette_stream.cassette.json_text import write_json
 from cassette_stream.cassette.values import take_value
 from cassette_stream.exceptions import CassetteFormatError, PlanError
 from cassette_stream.faults.draws import Distribution, Range
@@ -19,7 +19,7 @@ from cassette_stream.faults.occasion import Match, Span
 from cassette_stream.faults.parameter import seconds_of
 from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
 from cassette_stream.faults.plan import Plan
-from cassette_stream.faults.rule import Rule, nearest
+from cassette_stream.faults.rule import Rule, info_of, nearest
 from cassette_stream.faults.spec import parse_when
 
 __all__ = ("SCHEMA", "read_plan", "write_plan")
@@ -31,7 +31,14 @@ _MATCH = {"method": "method", "host": "host", "path": "path", "model": "model"} 
     "header": "headers",
     "body": "body",
 }
-_REFINES = ("inside", "type", "nth", "after")
+_REFINES = ("inside", "type", "after")
+_PLAN = ("schema", "seed", "mode", "on_unfired", "layered", "rules")
+_REMARKS = {
+    "before": "a place is before its event, unless after: true says that it is behind it",
+    "direction": "a fault breaks the reply; connect.write_reset and .write_timeout the request",
+    "nth": "it counts the events of one type, as in event: {type: ping, nth: 3}",
+}
+"""On words that other tools have."""
 
 
 def read_plan(data: bytes | str, *, file: str = "the plan") -> Plan:
@@ -40,27 +47,33 @@ def read_plan(data: bytes | str, *, file: str = "the plan") -> Plan:
     Raises:
         PlanError: It tells none; the message has the line and column.
     """
-    raw = data.encode() if isinstance(data, str) else data
     try:
+        raw = data.encode() if isinstance(data, str) else data
         events = Events(raw.decode("utf-8"), Origin(file, raw, 0))
         return _plan(events)
     except CassetteFormatError as error:
         raise PlanError(str(error)) from None
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{file} is no UTF-8: {error.reason} at byte {error.start}") from None
+    except UnicodeError as error:
+        raise PlanError(f"{file} is no UTF-8: {error}") from None
 
 
 def write_plan(plan: Plan) -> str:
     """The YAML of *plan*, which `read_plan` takes.
 
     Raises:
-        PlanError: A fault of it is of the user's own, and so has no text.
+        PlanError: A fault of it is of the user's own, and so has no text; or a value is none
+            that YAML can hold.
     """
     told: dict[str, object] = {"schema": SCHEMA, "seed": plan.seed}
     told |= {} if plan.mode == "all" else {"mode": plan.mode}
     told |= {} if plan.on_unfired == "error" else {"on_unfired": plan.on_unfired}
+    told |= {} if plan.layered else {"layered": False}
     told["rules"] = [_told(rule) for rule in plan.rules]
-    return yaml.safe_dump({"faults": told}, sort_keys=False, allow_unicode=True)
+    try:
+        json.dumps(told, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise PlanError(f"a value of the plan has no text: {error}") from None
+    return "".join(write_json(told, "faults:", 0))  # type: ignore[arg-type]  # it is JSON
 
 
 def _plan(events: Events) -> Plan:
@@ -68,15 +81,9 @@ def _plan(events: Events) -> Plan:
     rules: list[Rule] = []
     events.open()
     for _ in events.keys("the plan", ("faults",)):
-        for key in events.keys("faults", ("schema", "seed", "mode", "on_unfired", "rules")):
+        for key in events.keys("faults", _PLAN):
             if key == "rules":
-                for start in events.items("rules"):
-                    mark = events.mark
-                    value = take_value(events, start, "a rule")
-                    try:
-                        rules.append(_rule(value))
-                    except PlanError as error:
-                        raise events.error(str(error), mark) from None
+                rules += _rules(events)
             else:
                 found[key] = take_value(events, events.node(), key)
                 if key == "schema" and found[key] != SCHEMA:
@@ -89,6 +96,18 @@ def _plan(events: Events) -> Plan:
         return Plan(tuple(rules), **found)
     except PlanError as error:
         raise events.error(str(error)) from None
+
+
+def _rules(events: Events) -> list[Rule]:
+    rules: list[Rule] = []
+    for start in events.items("rules"):
+        mark = events.mark
+        value = take_value(events, start, "a rule")
+        try:
+            rules.append(_rule(value))
+        except PlanError as error:
+            raise events.error(str(error), mark) from None
+    return rules
 
 
 def _rule(value: object) -> Rule:
@@ -104,9 +123,23 @@ def _rule(value: object) -> Rule:
     return Rule(
         told["fault"],
         at=_place(told["at"]) if "at" in told else None,
-        parameters=_map("with", told.get("with", {})),
+        parameters=_parameters(told["fault"], _map("with", told.get("with", {}))),
         **parts,
     )
+
+
+def _parameters(fault: str, told: dict[str, Any]) -> dict[str, Any]:
+    """What is ``with`` a fault; a distribution alone is that of its only duration."""
+    own = info_of(fault).parameters
+    durations = [it.name for it in own if it.unit == "seconds"]
+    if "distribution" not in told or any(it.name == "distribution" for it in own):
+        return told
+    if len(durations) != 1:
+        which = ", ".join(durations) or "none"
+        raise PlanError(f"{fault} has not one duration to distribute but {which}: write it there")
+    names = {it.name for it in own} - {*durations}
+    random = {name: it for name, it in told.items() if name not in names}
+    return {name: told[name] for name in told if name in names} | {durations[0]: random}
 
 
 def _place(value: object) -> Place:
@@ -117,9 +150,12 @@ def _place(value: object) -> Place:
     [(name, where)] = told.items()
     if name == "event":
         if isinstance(where, dict):
-            refined |= _map("event", where, ("type", "nth"))
-            where = 1
-        return Event(refined.pop("nth", where), **refined)
+            counted = _map("event", where, ("type", "nth"))
+            where = counted.pop("nth", 1)
+            if twice := counted.keys() & refined.keys():
+                raise PlanError(f"{', '.join(twice)} is there twice, in event and beside it")
+            refined |= counted
+        return Event(where, **refined)
     if refined:
         raise PlanError(f"{', '.join(refined)} says more of an event, and this has a {name}")
     if name == "time":
@@ -136,7 +172,8 @@ def _map(name: str, value: object, known: tuple[str, ...] = ()) -> dict[str, Any
         raise PlanError(f"{name} takes a map, not {value!r}")
     for key in value:
         if known and key not in known:
-            raise PlanError(f"{name} takes no {key!r}; {nearest(key, known)}")
+            said = _REMARKS.get(key) or nearest(key, known)
+            raise PlanError(f"{name} takes no {key!r}; {said}")
     return dict(value)
 
 

@@ -29,11 +29,11 @@ class Rule:
     """One thing that goes wrong.
 
     Attributes:
-        fault: The id of a fault of the catalogue; or a fault itself, which then has neither
-            *at* nor *parameters*.
+        fault: The id of a fault of the catalogue; or a fault itself, any callable that takes
+            a script and gives one, which then has neither *at* nor *parameters*.
         at: Where in the stream; what the catalogue says of the fault decides which places.
-        parameters: What else the fault takes. A number may be a `Range`, seconds may be
-            a `Distribution`.
+        parameters: What else the fault takes, where it is not what the fault does anyway.
+            A number may be a `Range`, seconds may be a `Distribution`.
         name: What it is called in reports; part of what its chances are drawn by.
         request: Which requests, counted from 1: a number, a pair, or a text such as ``2..``.
         attempt: Which attempts at the same request, in the same way.
@@ -59,6 +59,23 @@ class Rule:
     expect: Expect | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        self._check_scope()
+        if isinstance(self.fault, str):
+            self._check(info_of(self.fault))
+        elif isinstance(self.fault, type):
+            raise PlanError(f"{self.fault.__name__} is a class of faults: call it to make one")
+        elif not callable(self.fault):
+            raise PlanError(f"a fault is an id of the catalogue or a callable, not {self.fault!r}")
+        elif self.at is not None or self.parameters:
+            raise PlanError(f"{self.fault!r} has its place and parameters in it")
+
+    def _check_scope(self) -> None:
+        if not isinstance(self.name, str):
+            raise PlanError(f"name is {self.name!r}; it can be a text")
+        if self.match is not None and not isinstance(self.match, Match):
+            raise PlanError(f"match is {self.match!r}; it can be a Match")
+        if self.match == Match():
+            object.__setattr__(self, "match", None)  # it holds everything
         for name in ("request", "attempt"):
             if (told := getattr(self, name)) is not None:
                 object.__setattr__(self, name, span_of(name, told))
@@ -68,12 +85,6 @@ class Rule:
             raise PlanError(f"p is {self.p!r}; it can be a number from 0 to 1")
         if self.expect is not None and self.expect not in get_args(Expect):
             raise PlanError(f"expect is {self.expect!r}; it can be {', '.join(get_args(Expect))}")
-        if isinstance(self.fault, str):
-            self._check(info_of(self.fault))
-        elif not callable(self.fault):
-            raise PlanError(f"a fault is an id of the catalogue or a callable, not {self.fault!r}")
-        elif self.at is not None or self.parameters:
-            raise PlanError(f"{self.fault!r} has its place and parameters in it")
 
     def _check(self, info: FaultInfo) -> None:
         if self.at is None and info.places:
@@ -92,7 +103,9 @@ class Rule:
             if name not in known:
                 raise UnknownFaultError(f"{info.id} takes no {name!r}; {nearest(name, known)}")
             random = random_of(value, known[name])
-            read[name] = known[name].read(value) if random is None else random
+            told = known[name].read(value) if random is None else random
+            if told != known[name].default:  # as if it had not been given
+                read[name] = told
         object.__setattr__(self, "parameters", read)
         if info.make is not None and not self.is_random:
             self.build()  # it may know more than the catalogue says
@@ -106,6 +119,12 @@ class Rule:
     def layer(self) -> str:
         """The layer that it breaks; faults of the user's own are a layer of themselves."""
         return self.fault.partition(".")[0] if isinstance(self.fault, str) else "own"
+
+    @property
+    def is_gentle(self) -> bool:
+        """Whether a correct client gives the full answer all the same."""
+        told = self.info
+        return (self.expect or (told.expect if told is not None else None)) == "tolerates"
 
     @property
     def is_random(self) -> bool:

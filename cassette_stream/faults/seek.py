@@ -3,7 +3,8 @@
 A script is read ahead only as far as it takes to know that the place is there: to the
 end of the event for an `Event`; for what is counted from the end, by as many events,
 bytes or chunks as are counted. What is read ahead is held back and nothing else, and a
-script without the place comes out as it went in.
+script without the place comes out as it went in. So does one in which more than 100,000
+steps would have to be held back, as it may be one that never ends.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.place import Event, Place, Time
 from cassette_stream.faults.seekers import Seeker, seeker_of
-from cassette_stream.script import Emit, Fail, Script, Step, Wait
+from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
 __all__ = ("Found", "seek", "why_missing")
 
+_MOST_HELD = 100_000
 _INSIDE_WORDS = {
     "blank_line": "blank line",
     "crlf": "CRLF",
@@ -114,11 +116,17 @@ def seek(script: Script, place: Place) -> Generator[Step, None, Found | None]:
 
 def why_missing(script: Script, place: Place) -> str | None:
     """What *script* has instead of *place*, in words; None if it has the place."""
+    steps = list(script)
     if isinstance(place, Time):
-        seconds = sum(step.seconds for step in script if isinstance(step, Wait))
-        return f"the stream is over after {seconds:g} s" if seconds < place.seconds else None
+        seconds = 0.0
+        for step in steps:
+            seconds += step.seconds if isinstance(step, Wait) else 0
+        is_there = _exhausted(_wait(iter(steps), place.seconds))
+        return None if is_there else f"the stream is over after {seconds:g} s"
+    if not any(isinstance(step, Head | Emit) for step in steps):
+        return "there is no response"
     seeker = seeker_of(place)
-    chunks = [step.data for step in script if isinstance(step, Emit)]
+    chunks = [step.data for step in steps if isinstance(step, Emit)]
     span = next(filter(None, map(seeker.feed, chunks)), None) or seeker.end()
     if span is None:
         return seeker.why()
@@ -130,20 +138,33 @@ def why_missing(script: Script, place: Place) -> str | None:
     return f"event {place.n} has no {_INSIDE_WORDS[inside]}"
 
 
+def _exhausted(seeking: Generator[Step, None, Found | None]) -> bool:
+    """Whether the place is found in the end."""
+    while True:
+        try:
+            next(seeking)
+        except StopIteration as end:
+            return end.value is not None
+
+
 def _wait(script: Script, seconds: float) -> Generator[Step, None, Found | None]:
     """As `seek`, for the moment *seconds* after the beginning; there is none behind the end."""
+    passed = 0.0
     for step in script:
-        if isinstance(step, Wait) and step.seconds >= seconds:
-            if seconds:
-                yield Wait(seconds)
-            rest = step.seconds - seconds
+        if isinstance(step, Wait) and passed + step.seconds >= seconds:
+            left = seconds - passed
+            if left:
+                yield Wait(left)
+            rest = max(0.0, step.seconds - left)
             steps = (Wait(rest),) if rest else ()
             return Found(steps=steps, at=0, start=0, end=0, at_once=True)
         if isinstance(step, Wait):
-            seconds -= step.seconds
-        elif not seconds:
+            passed += step.seconds
+        elif passed == seconds:
             return Found(steps=(step,), at=0, start=0, end=0, at_once=True)
         yield step
+        if isinstance(step, Fail):
+            break
     return None
 
 
@@ -154,6 +175,10 @@ def _hold(script: Script, seeker: Seeker) -> Generator[Step, None, Found | None]
         held.append(step)
         if isinstance(step, Fail):
             break
+        if len(held) > _MOST_HELD:
+            yield from held
+            yield from script
+            return None
         has_body = has_body or not isinstance(step, Wait)
         if isinstance(step, Emit) and (span := seeker.feed(step.data)):
             return _found(held, span, released)

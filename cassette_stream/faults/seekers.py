@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from cassette_stream.cassette.json_path import Path, parse_path, values_at
+from cassette_stream.cassette.json_path import Path, parse_path, same_json, values_at
 from cassette_stream.faults.dialect import DIALECTS, Dialect, dialect_of, text_in
 from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, When
 from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
@@ -94,18 +94,24 @@ class _NthSeeker:
         self._noun = noun
         self._count = 0
         self._last: deque[tuple[int, int]] = deque(maxlen=max(1, -n))
+        self._passed = 0
 
     @property
     def safe(self) -> int:
-        if self._n < 0:
-            return self._last[0][0] if self._count >= -self._n else 0
-        return self._last[0][1] if self._last else 0
+        if self._n < 0 and self._last:
+            return self._last[0][0]  # it, or one behind it
+        return self._passed
 
     def add(self, span: tuple[int, int]) -> bool:
         """Take the next span; True if it is the one."""
+        self.skip(span)
         self._count += 1
         self._last.append(span)
         return self._count == self._n
+
+    def skip(self, span: tuple[int, int]) -> None:
+        """Pass a span that does not count."""
+        self._passed = span[1]
 
     def end(self) -> tuple[int, int] | None:
         return self._last[0] if self._count >= -self._n > 0 else None
@@ -140,11 +146,13 @@ class _EventSeeker(_NthSeeker):
         return self._look(self._decoder.finish()) or super().end()
 
     def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
-        kind = self._kind
-        spans = (
-            (event.start, event.end) for event in events if kind is None or _is_of(event, kind)
-        )
-        return next(filter(self.add, spans), None)
+        for event in events:
+            span = event.start, event.end
+            if self._kind is not None and not _is_of(event, self._kind):
+                self.skip(span)
+            elif self.add(span):
+                return span
+        return None
 
 
 class _FirstSeeker:
@@ -208,10 +216,8 @@ class _ValueSeeker(_FirstSeeker):
 
     def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
         found = values_at(_json_of(event.data), self._path)
-        # True is 1 in Python, and something else in JSON.
-        wanted = (type(self._value) is bool, self._value)
-        same = any((type(value) is bool, value) == wanted for value in found)
-        return (event.start, event.end) if same else None
+        is_it = any(same_json(value, self._value) for value in found)
+        return (event.start, event.end) if is_it else None
 
     def why(self) -> str:
         return f"the stream has no event with {self._place}"

@@ -1,13 +1,16 @@
 """Rules and faults as text, such as ``body.fin@event=6,inside=utf8,attempt=1..2``.
 
 What `parse_rule` reads, `text_of` writes: ``parse_rule(text_of(rule)) == rule`` for every
-rule of the catalogue whose parts have a text. `parse` and `spec_of` do the same for a
-fault alone.
+rule of the catalogue whose parts have a text, but for its name, which a plan gives. A value
+with a comma or a quote stands in double quotes, as in JSON. `parse` and `spec_of` do the
+same for a fault alone.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,7 @@ from cassette_stream.exceptions import PlanError, UnknownFaultError
 from cassette_stream.faults.catalogue import catalogue
 from cassette_stream.faults.draws import Distribution
 from cassette_stream.faults.occasion import Match
-from cassette_stream.faults.parameter import seconds_of, shown
+from cassette_stream.faults.parameter import quoted, seconds_of, shown, unquoted
 from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, Place, Time, When
 from cassette_stream.faults.rule import Rule, info_of, nearest
 
@@ -30,6 +33,9 @@ _REFINES = ("inside", "type", "after")
 """What says more of an event, beside ``event=``."""
 _SCOPE = ("request", "attempt", "times", "p", "expect", "name")
 _MATCH = ("method", "host", "path", "model")
+_ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,])+')
+"""What stands between two commas, quoted ones aside."""
+_WHEN = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"=])*)==(.*)', re.DOTALL)
 
 
 def parse(spec: str) -> Fault:
@@ -53,7 +59,8 @@ def parse_rule(text: str) -> Rule:
     The names are one of ``event``, ``byte``, ``chunk``, ``after_text``, ``time`` and
     ``when`` for the place; ``inside``, ``type`` and ``after`` beside ``event``; ``request``,
     ``attempt``, ``times``, ``p``, ``method``, ``host``, ``path`` and ``model`` for the
-    occasion; ``expect`` and ``name``; and the parameters of the fault.
+    occasion; ``expect`` and ``name``; and the parameters of the fault. Where ``type`` is one
+    of those, that of the event is ``event_type``.
 
     Raises:
         UnknownFaultError: There is no such fault, or it takes no such parameter.
@@ -62,10 +69,11 @@ def parse_rule(text: str) -> Rule:
     id_, _, rest = (part.strip() for part in text.partition("@"))
     info = info_of(id_)
     own = tuple(parameter.name for parameter in info.parameters)
-    refines = _REFINES if "event" in info.places else ()
+    refines = _refines(info)
     accepted = tuple(dict.fromkeys((*info.places, *refines, *own, *_SCOPE, *_MATCH)))
     values = _values(info, rest, accepted)
     parameters = {name: values.pop(name) for name in own if name in values}
+    values = {refines.get(name, name): value for name, value in values.items()}
     match: dict[str, Any] = {name: values.pop(name) for name in _MATCH if name in values}
     scope: dict[str, Any] = {name: values.pop(name) for name in _SCOPE if name in values}
     for name, read in (("times", _whole), ("p", _number)):
@@ -90,7 +98,7 @@ def text_of(rule: Rule) -> str:
     if not isinstance(rule.fault, str):
         return spec_of(rule.fault)
     info = info_of(rule.fault)
-    items = [] if rule.at is None else [str(rule.at)]
+    items = [] if rule.at is None else _told_place(info, rule.at)
     for parameter in info.parameters:
         value: Any = rule.parameters.get(parameter.name, parameter.default)
         if isinstance(value, Distribution):
@@ -98,7 +106,8 @@ def text_of(rule: Rule) -> str:
                 f"{rule.name or info.id}: a distribution is told by YAML, not by a line"
             )
         if value != parameter.default:
-            items.append(f"{parameter.name}={value if not _plain(value) else shown(value)}")
+            text = quoted(shown(value)) if _plain(value) else value
+            items.append(f"{parameter.name}={text}")
     match = rule.match or Match()
     if match.headers or match.body:
         raise PlanError(
@@ -107,7 +116,7 @@ def text_of(rule: Rule) -> str:
     told = {name: getattr(match, name) for name in _MATCH}
     told |= {name: getattr(rule, name) for name in _SCOPE if name != "name"}
     told["p"] = None if rule.p == 1 else rule.p
-    items += [f"{name}={value}" for name, value in told.items() if value is not None]
+    items += [f"{name}={quoted(str(it))}" for name, it in told.items() if it is not None]
     return info.id + ("@" if items else "") + ",".join(items)
 
 
@@ -129,13 +138,26 @@ def spec_of(fault: Fault) -> str:
     raise UnknownFaultError(f"{fault!r} is not in the catalogue, so it has no text")
 
 
+def _refines(info: FaultInfo) -> dict[str, str]:
+    """What may stand beside ``event=``, and what it means there."""
+    own = {parameter.name for parameter in info.parameters}
+    names = _REFINES if "event" in info.places else ()
+    return {name if name not in own else f"event_{name}": name for name in names}
+
+
+def _told_place(info: FaultInfo, at: Place) -> list[str]:
+    if isinstance(at, Event) and at.type is not None and "event_type" in _refines(info):
+        return [str(replace(at, type=None)), f"event_type={quoted(at.type)}"]
+    return [str(at)]
+
+
 def _plain(value: object) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
 def _values(info: FaultInfo, text: str, accepted: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for item in text.split(",") if text else ():
+    for item in _items(text) if text else ():
         name, equals, value = (part.strip() for part in item.partition("="))
         if not equals:
             raise PlanError(f"{item!r} is not of the form name=value, in {info.id}@{text}")
@@ -143,8 +165,20 @@ def _values(info: FaultInfo, text: str, accepted: tuple[str, ...]) -> dict[str, 
             raise UnknownFaultError(f"{info.id} takes no {name!r}; {nearest(name, accepted)}")
         if name in values:
             raise PlanError(f"{name} is there twice, in {info.id}@{text}")
-        values[name] = value
+        values[name] = value if name == "when" else unquoted(value)
     return values
+
+
+def _items(text: str) -> list[str]:
+    """The parts of *text* between commas; those in quotes are part of a value."""
+    items, at = [], 0
+    while True:
+        match = _ITEM.match(text, at)
+        end = match.end() if match else at
+        items.append(text[at:end])
+        if end == len(text):
+            return items
+        at = end + 1
 
 
 def _place(info: FaultInfo, values: dict[str, str]) -> Place | None:
@@ -192,20 +226,24 @@ def _time(text: str) -> Time:
     return Time(seconds)
 
 
-def parse_when(text: str) -> When:
+def parse_when(text: object) -> When:
     """The place that a text such as ``choices[0].finish_reason==stop`` tells.
 
     Raises:
         PlanError: It has another form.
     """
-    path, equals, value = text.partition("==")
-    try:
-        told = json.loads(value)
-    except ValueError:
-        told = value.strip()  # a word without its quotes
-    if not equals or isinstance(told, dict | list):
+    match = _WHEN.fullmatch(text) if isinstance(text, str) else None
+    told = _value(match[2]) if match else None
+    if not match or isinstance(told, dict | list):
         raise PlanError(f"when is {text!r}; write it like choices[0].finish_reason==stop")
-    return When(path.strip(), told)
+    return When(match[1].strip(), told)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text.strip()  # a word without its quotes
 
 
 _PLACES: dict[str, Callable[[str], Place]] = {

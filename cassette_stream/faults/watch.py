@@ -8,6 +8,7 @@ gives: no fault has to tell.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cassette_stream.exceptions import PlanError
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ("watch", "why_unfired")
 
+_MOST_STEPS = 100_000
+
 
 def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Script:
     """The *script* as *fault* rewrites it; *on_strike* is called once, where they first differ.
 
     It is called before the step that differs is given, and never if the caller stops
-    before that or if the two are the same to their end.
+    before that or if the two are the same to their end. Where it returns False the fault
+    may not strike, and the script goes on as it was.
     """
     given: deque[Step] = deque()
     source, has_struck = iter(script), False
@@ -41,17 +45,25 @@ def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Scri
                 given.append(step)
             yield step
 
-    told = fault(noted())
+    told = iter(fault(noted()))
     for step in told:
-        if not given or given.popleft() != step:
-            has_struck = True
-            on_strike()
+        if given and given[0] == step:
+            given.popleft()
             yield step
-            yield from told
-            return
+            continue
+        if on_strike() is False:
+            break
+        has_struck = True
         yield step
-    if given or next(source, None) is not None:
-        on_strike()
+        yield from told
+        return
+    else:
+        if not given and (left := next(source, None)) is not None:
+            given.append(left)
+        if given and on_strike() is not False:
+            return
+    yield from given
+    yield from source
 
 
 def why_unfired(fault: Fault, scripts: Iterable[Script], rule: Rule | None = None) -> str:
@@ -60,7 +72,8 @@ def why_unfired(fault: Fault, scripts: Iterable[Script], rule: Rule | None = Non
     *scripts* are the whole scripts that it was given, told anew; *rule* is whose it is.
     """
     info = None if rule is None else rule.info
-    reasons = dict.fromkeys(_reason(fault, list(script), info) for script in scripts)
+    told = (list(islice(script, _MOST_STEPS)) for script in scripts)  # one may be endless
+    reasons = dict.fromkeys(_reason(fault, steps, info) for steps in told)
     why = "; ".join(reasons) or "no recorded response was played"
     return f"{_name(fault, rule)} never fired: {why}"
 

@@ -7,6 +7,7 @@ not, and leaves neither thread nor socket behind.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from threading import Condition
 from types import TracebackType
@@ -14,6 +15,8 @@ from typing import Self
 
 from cassette_stream.cassette.model import Cassette, How, Interaction, Request
 from cassette_stream.chunks import ModelResponse
+from cassette_stream.exceptions import UnfiredRuleError, UnfiredRuleWarning
+from cassette_stream.faults import Faults, Plan, Strike, plan_of
 from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait
 from cassette_stream.server.answers import gzipped
 from cassette_stream.server.connection import Exchange, serve_connection
@@ -28,7 +31,7 @@ __all__ = ("LoopbackServer",)
 
 
 class LoopbackServer:
-    """Performs scripts on a real socket, plays cassettes, and answers as a model does.
+    """Performs scripts on a real socket, plays and breaks cassettes, and answers as a model does.
 
     Without being told anything it answers at the model endpoints (see
     `cassette_stream.server.ENDPOINTS`) by the rules of the embedded model
@@ -54,6 +57,7 @@ class LoopbackServer:
         self._told: set[int] = set()
         self._news = Condition()
         self._errors: list[Exception] = []
+        self._played: list[tuple[Played, Plan]] = []
 
     def script(self, where: Where, factory: Callable[[Request], Script]) -> None:
         """Answer each request at *where* with the script that *factory* makes for it.
@@ -79,17 +83,40 @@ class LoopbackServer:
                 raise ValueError(reason)
         self.script(path, lambda _: iter(kept))
 
-    def play(self, recorded: Cassette | Iterable[Interaction], *, pace: Pace = "recorded") -> None:
+    def play(
+        self,
+        recorded: Cassette | Iterable[Interaction],
+        *,
+        pace: Pace = "recorded",
+        faults: Faults = (),
+    ) -> None:
         """Answer each request with the next unplayed interaction of its method and path.
 
         Hosts, queries and bodies are not compared. When a path has no more, the answer
         is a 404 that says so.
 
+        Args:
+            recorded: What is played.
+            pace: How fast.
+            faults: How the replies break, for real, as `use_cassette` takes it. One that was
+                broken can be asked for again. A rule that never struck is an error when the
+                server stops, or a warning, as the plan says.
+
         Raises:
             ValueError: *pace* is neither ``recorded``, ``instant`` nor a factor above 0.
+            PlanError: A fault makes no sense, or is none that a server of HTTP/1.1 can bring
+                about, such as those of the layer ``connect``.
         """
         interactions = recorded.interactions if isinstance(recorded, Cassette) else recorded
-        self._routes.add(Played(interactions, speed_of(pace)))
+        plan = plan_of(faults)
+        played = Played(interactions, speed_of(pace), plan)
+        self._played.append((played, plan))
+        self._routes.add(played)
+
+    @property
+    def strikes(self) -> tuple[Strike, ...]:
+        """The faults that struck so far, and on which request and attempt."""
+        return tuple(strike for played, _ in self._played for strike in played.strikes)
 
     def answer(self, completion: ModelResponse | None) -> None:
         """Answer every request at the model endpoints with *completion*; None: as by default."""
@@ -190,14 +217,26 @@ class LoopbackServer:
 
         Raises:
             RuntimeError: The thread did not end.
+            UnfiredRuleError: A fault that replies were to break with never struck.
         """
         if self._thread is None:
             return
         thread, self._thread = self._thread, None
         thread.stop()
         errors, self._errors = self._errors, []
+        errors += self._unfired()
         if errors:
             raise errors[0]
+
+    def _unfired(self) -> list[UnfiredRuleError]:
+        errors = []
+        for played, plan in self._played:
+            for reason in played.unfired():
+                if plan.on_unfired == "warn":
+                    warnings.warn(reason, UnfiredRuleWarning, stacklevel=3)
+                else:
+                    errors.append(UnfiredRuleError(reason))
+        return errors
 
     def __enter__(self) -> Self:
         self.start()

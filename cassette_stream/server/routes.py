@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from cassette_stream.cassette.match import matchers
 from cassette_stream.cassette.model import Interaction, Request
-from cassette_stream.replayer import script_of
+from cassette_stream.exceptions import PlanError
+from cassette_stream.faults import Injector, Plan, Rule, Strike
+from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script, stretch
 from cassette_stream.server.answers import json_response
 from cassette_stream.server.endpoints import ENDPOINTS, Endpoints, Model
@@ -45,23 +48,80 @@ def raw(where: Where, factory: Callable[[Request], Script]) -> Route:
 
 
 class Played:
-    """The route that plays *interactions*, each once, in their order, by method and path."""
+    """The route that plays *interactions*, each once, in their order, by method and path.
 
-    def __init__(self, interactions: Iterable[Interaction], speed: float) -> None:
-        self._waiting = list(interactions)
+    Their replies break as *plan* says; one that was broken can be asked for again.
+
+    Raises:
+        PlanError: A rule asks for what no server can do.
+    """
+
+    def __init__(self, interactions: Iterable[Interaction], speed: float, plan: Plan) -> None:
+        for rule in plan.active():
+            if (reason := _refusal(rule)) is not None:
+                raise PlanError(reason)
+        self._recorded = _Recorded(interactions)
         self._speed = speed
-        self._owned = {_place(interaction.request) for interaction in self._waiting}
+        self._owned = {_place(interaction.request) for interaction in self._recorded}
+        self._replayer = Replayer(self._recorded, matchers([_differs], ()))
+        self._injector = Injector(plan)
 
     def __call__(self, request: Request) -> Script | None:
-        place = _place(request)
-        for number, interaction in enumerate(self._waiting):
-            if _place(interaction.request) == place:
-                del self._waiting[number]
-                return stretch(script_of(interaction), self._speed)
-        if place not in self._owned:
+        number = self._replayer.find(request)
+        if number is not None:
+            script = self._injector.rewrite(
+                script_of(self._recorded[number]),
+                request,
+                number,
+                lambda rule: self._replayer.give_back(number, last=rule.is_gentle),
+            )
+            return stretch(script, self._speed)
+        if (script_there := self._injector.follow_up(request)) is not None:
+            return stretch(script_there, self._speed)
+        if _place(request) not in self._owned:
             return None
-        asked = " ".join(place)
+        asked = " ".join(_place(request))
         return json_response(404, _problem(f"everything recorded for {asked} was played"))
+
+    @property
+    def strikes(self) -> tuple[Strike, ...]:
+        """The faults that struck so far, in order."""
+        return tuple(self._injector.strikes)
+
+    def unfired(self) -> list[str]:
+        """Why each rule that never struck did not."""
+        return self._injector.unfired(self._faithful)
+
+    def _faithful(self, number: object) -> Script:
+        assert isinstance(number, int)
+        return script_of(self._recorded[number])
+
+
+class _Recorded(tuple[Interaction, ...]):
+    """Interactions as a replayer needs them."""
+
+    __slots__ = ()
+
+    def request(self, number: int) -> Request:
+        return self[number].request
+
+    def interaction(self, number: int) -> Interaction:
+        return self[number]
+
+
+def _differs(recorded: Request, live: Request) -> str | None:
+    return None if _place(recorded) == _place(live) else "method or path differs"
+
+
+def _refusal(rule: Rule) -> str | None:
+    """Why a server of HTTP/1.1 that has answered cannot do what *rule* says; None if it can."""
+    if rule.layer == "connect":
+        why = "there is a connection before a server hears of a request"
+    elif rule.layer == "body" and str(rule.fault).startswith("body.h2_"):
+        why = "this server speaks HTTP/1.1"
+    else:
+        return None
+    return f"{rule.fault} does not happen at a server, as {why}: let a transport perform it"
 
 
 def speed_of(pace: Pace) -> float:

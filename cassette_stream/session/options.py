@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -15,12 +15,9 @@ from typing import Literal, TypeAlias
 from cassette_stream.cassette.match import Matcher, Matchers, matchers
 from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
-from cassette_stream.faults import Fault, Plan, Rule, plan_of
+from cassette_stream.faults import Faults, Injector, Plan, plan_of
 
 __all__ = ("Faults", "Mode", "Options", "Pace", "default_mode")
-
-Faults: TypeAlias = str | Fault | Rule | Plan | Iterable[str | Fault | Rule]
-"""How replayed streams break: a plan, or what several make one of, applied in turn."""
 
 
 class Mode(StrEnum):
@@ -84,7 +81,7 @@ class Options:
             mode=default_mode() if mode is None else _mode(mode),
             matchers=matchers(_names("match_on", match_on), _names("ignore", ignore)),
             pace=_pace(pace),
-            faults=plan_of(faults),
+            faults=_plan(faults),
             redactor=_redactor(redact),
             allow_repeats=allow_repeats,
             before_record_request=before_record_request,
@@ -122,6 +119,12 @@ def _pace(pace: object) -> Pace:
     raise ValueError(
         f"there is no pace {pace!r}: 'instant', 'recorded', or how many times as fast, as in 10.0"
     )
+
+
+def _plan(faults: Faults) -> Plan:
+    plan = plan_of(faults)
+    Injector(plan)  # refuses what no replay can do
+    return plan
 
 
 def _names(option: str, values: Sequence[object]) -> Sequence[str]:

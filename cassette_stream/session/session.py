@@ -24,7 +24,7 @@ from cassette_stream.exceptions import (
     UnfiredRuleWarning,
     UnplayedError,
 )
-from cassette_stream.faults import Injector, Strike
+from cassette_stream.faults import Injector, Rule, Strike
 from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script
@@ -103,7 +103,7 @@ class Session:
         self._options = options
         self._real = RealClock()
         self._clock = _clock(options.pace)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._slots: list[_Slot] = []
         self._given = recorded
         self._observe = observe
@@ -111,7 +111,7 @@ class Session:
         self._replayer: Replayer | None = None
         # The one that was read last: repeats and rewinds play it again and again.
         self._last: tuple[int, Interaction] | None = None
-        self._injector = Injector(options.faults)
+        self._injector = Injector(options.faults, lock=self._lock)
         self.misses: list[CassetteError] = []
         self._is_open = False
         self._discarded = False
@@ -168,6 +168,7 @@ class Session:
         with self._lock:
             if self._replayer is not None:
                 self._replayer.rewind()
+                self._injector.rewind()
 
     def discard(self) -> None:
         """Write nothing on leaving; the file stays as it is."""
@@ -336,19 +337,24 @@ class Session:
         replayer, reply = self._replayer, self._observe and self._observe(live)
         assert replayer is not None
 
-        def strike() -> None:
-            # What was broken is not used up: whoever tries again finds it.
-            replayer.give_back(number)
+        def strike(rule: Rule) -> None:
+            # What was broken is not used up: whoever tries again finds it. Where a fault does
+            # no harm nobody should, so the next of its kind comes first.
+            replayer.give_back(number, last=rule.is_gentle)
             if reply is not None:
                 reply.strike()
 
-        script = self._injector.rewrite(script_of(self._last[1]), live, number, strike)
-        return self._performed(script, reply)
+        interaction = self._last[1]
+        script = self._injector.rewrite(script_of(interaction), live, number, strike)
+        response = interaction.response
+        return self._performed(script, reply, response.http_version if response else "HTTP/1.1")
 
-    def _performed(self, script: Script, reply: Reply | None) -> Play:
+    def _performed(
+        self, script: Script, reply: Reply | None, http_version: str = "HTTP/1.1"
+    ) -> Play:
         if reply is not None:
             script = reply.watch(script)
-        return Play(script, self._clock_of_play(), reply)
+        return Play(script, self._clock_of_play(), reply, http_version)
 
     def _clock_of_play(self) -> Clock:
         # Where the caller's own timers are virtual, it is by them that a replay goes.
