@@ -1,11 +1,13 @@
-"""All faults there are, by id; each layer's module holds its own rows."""
+"""All faults there are, by id; each layer's module holds its own rows.
+
+The layers are imported when somebody first asks: a replay that nobody breaks needs none.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-from cassette_stream.faults import body, connect, end, head, json, sem, sse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,10 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ("catalogue",)
 
-_LAYERS = (connect, head, body, sse, json, sem, end)
-_CATALOGUE = MappingProxyType({info.id: info for layer in _LAYERS for info in layer.FAULTS})
 
-
+@cache
 def catalogue() -> Mapping[str, FaultInfo]:
     """The faults by id, in the order of the layers."""
-    return _CATALOGUE
+    from cassette_stream.faults import (  # noqa: PLC0415 - see above
+        body,
+        connect,
+        end,
+        head,
+        json,
+        sem,
+        sse,
+    )
+
+    layers = (connect, head, body, sse, json, sem, end)
+    return MappingProxyType({info.id: info for layer in layers for info in layer.FAULTS})
