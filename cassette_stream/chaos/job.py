@@ -26,6 +26,7 @@ from cassette_stream.chaos.witness import Witness, Witnessed
 from cassette_stream.clock import VirtualClock, run_virtually, virtual_time
 from cassette_stream.exceptions import HangError, PlanError
 from cassette_stream.faults import Plan, Strike
+from cassette_stream.session import current
 from cassette_stream.session.options import Options
 from cassette_stream.session.session import Session
 
@@ -236,6 +237,7 @@ class Job:
                 stack.callback(self.subject.tear_down)
             session.open()
             stack.callback(session.leave)
+            current.tie(session, clock)  # other trials may run beside this one
             try:
                 result = (how or _through)(self.subject, clock, tasks)
             except HangError as caught:

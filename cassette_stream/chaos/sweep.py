@@ -82,11 +82,16 @@ def sweep(
     )
     written = _Written(results, trials)
     try:
-        for result in _run(job, written.left(trials), executor, recovery=recovery):
-            written.add(result)
+        for found in _run(job, written.left(trials), executor, recovery=recovery):
+            # All of them before anybody can interrupt.
+            for result in found:
+                written.add(result)
             if progress is not None:
-                progress(result, len(trials))
-    except BrokenExecutor as error:
+                for result in found:
+                    progress(result, len(trials))
+    except Exception as error:
+        if not _is_of_engine(error):
+            raise
         raise SweepError(
             f"a worker died; {len(written.results)} of {len(trials)} results are there"
             + (f", in {results}: the same sweep again goes on from them" if results else "")
@@ -221,12 +226,18 @@ class _Written:
             self.results[result.number] = result
 
 
+def _is_of_engine(error: Exception) -> bool:
+    """Whether it is not the trials that failed, but what they run in; Dask has its own errors."""
+    return isinstance(error, BrokenExecutor) or type(error).__module__.startswith("distributed.")
+
+
 def _run(
     job: Job, trials: list[Trial], executor: Executor | None, *, recovery: bool
-) -> Iterator[Result]:
+) -> Iterator[list[Result]]:
+    """The results that are there, whenever there are some."""
     if executor is None:
         for trial in trials:
-            yield from run_trials(job, [trial], recovery=recovery)
+            yield run_trials(job, [trial], recovery=recovery)
         return
     size = max(1, min(_BATCH, math.ceil(len(trials) / 16)))
     batches = [trials[at : at + size] for at in range(0, len(trials), size)]
@@ -236,8 +247,11 @@ def _run(
     try:
         while futures:
             done, futures = wait(futures, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield from future.result()
+            # What was done before a worker died comes first, and is not lost.
+            failed = [future for future in done if future.exception() is not None]
+            yield [result for future in done.difference(failed) for result in future.result()]
+            for future in failed:
+                future.result()
     finally:
         for future in futures:
             future.cancel()
