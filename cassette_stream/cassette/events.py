@@ -225,7 +225,8 @@ class Events:
         except (ValueError, OverflowError):
             # So the parser in Python tells of an escape beyond Unicode.
             raise self.error("after this stands an escape that is no character") from None
-        assert event is not None
+        if event is None:
+            raise self.error("here the document ends, and there is nothing in it")
         self._event = event
         return event
 

@@ -10,8 +10,11 @@ import json
 import math
 from typing import Any
 
+from yaml.reader import ReaderError
+
 from cassette_stream.cassette.events import Events, Origin
 from cassette_stream.cassette.json_text import write_json
+from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.cassette.values import take_value
 from cassette_stream.exceptions import CassetteFormatError, PlanError
 from cassette_stream.faults.draws import Distribution, Range
@@ -47,12 +50,18 @@ def read_plan(data: bytes | str, *, file: str = "the plan") -> Plan:
     Raises:
         PlanError: It tells none; the message has the line and column.
     """
+    raw = b""
     try:
         raw = data.encode() if isinstance(data, str) else data
         events = Events(raw.decode("utf-8"), Origin(file, raw, 0))
         return _plan(events)
     except CassetteFormatError as error:
         raise PlanError(str(error)) from None
+    except ReaderError as error:
+        at = forbidden(raw.replace(b"\r", b" ")) or 0
+        line, column = raw.count(b"\n", 0, at) + 1, at - raw.rfind(b"\n", 0, at)
+        what = f"{error.reason}; write it as an escape, in double quotes"
+        raise PlanError(f"{file}:{line}:{column}: {what}") from None
     except UnicodeError as error:
         raise PlanError(f"{file} is no UTF-8: {error}") from None
 
