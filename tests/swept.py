@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +99,115 @@ def threaded() -> str:
     if isinstance(found[0], Exception):
         raise found[0]
     return str(found[0])
+
+
+def swallows_everything(timeout: float | None = 5) -> str:
+    """What came, whatever went wrong."""
+    text = ""
+    try:
+        with (
+            httpx.Client(timeout=timeout, verify=False) as client,
+            client.stream("POST", URL, json={}) as response,
+        ):
+            for line in response.iter_lines():
+                if line.startswith("data: {"):
+                    for choice in json.loads(line[6:])["choices"]:
+                        text += choice["delta"].get("content") or ""
+    except Exception:
+        return text
+    return text
+
+
+def wraps_everything(timeout: float | None = 5) -> str:
+    """The same, and everything that goes wrong becomes an error that is documented."""
+    try:
+        with (
+            httpx.Client(timeout=timeout, verify=False) as client,
+            client.stream("POST", URL, json={}) as response,
+        ):
+            return response.read().decode("utf-8", "replace")
+    except Exception as error:
+        raise SweptError("wrapped") from error
+
+
+class SweptError(Exception):
+    """What users of this module are told to expect."""
+
+
+BROKEN: list[str] = []
+"""What went wrong once."""
+
+
+def keeps_a_grudge() -> str:
+    """Once a stream broke, it never gives an answer again."""
+    if BROKEN:
+        raise SweptError("the circuit is open")
+    text = naive()
+    if not text.endswith("."):
+        BROKEN.append(text)
+        raise SweptError("it broke")
+    return text
+
+
+def forgives() -> None:
+    BROKEN.clear()
+
+
+STARTED: list[Any] = []
+"""As whoever does not hold a task keeps it alive."""
+
+
+async def leaves_a_task() -> str:
+    """A task waits for what never comes."""
+    text = await anaive()
+    if not text.endswith("."):
+        STARTED[:] = [asyncio.ensure_future(asyncio.Event().wait())]
+    return text
+
+
+def gives_pieces() -> Iterator[str]:
+    """The stream piece by piece, closed when its reader leaves."""
+    with (
+        httpx.Client(timeout=5, verify=False) as client,
+        client.stream("POST", URL, json={}) as response,
+    ):
+        for line in response.iter_lines():
+            if line.startswith("data: ") and line != "data: [DONE]":
+                yield line
+
+
+async def agives_pieces() -> AsyncIterator[str]:
+    """The same, asynchronously."""
+    async with (
+        httpx.AsyncClient(timeout=5, verify=False) as client,
+        client.stream("POST", URL, json={}) as response,
+    ):
+        async for line in response.aiter_lines():
+            if line.startswith("data: ") and line != "data: [DONE]":
+                yield line
+
+
+def gives_pieces_of_a_kept_response() -> Iterator[str]:
+    """The same, and the response stays open when its reader leaves."""
+    client = httpx.Client(timeout=5, verify=False)
+    response = client.send(client.build_request("POST", URL, json={}), stream=True)
+    STARTED[:] = [client, response]
+    yield from response.iter_lines()
+    response.close()
+
+
+async def waits_while_it_is_cancelled() -> str:
+    """It holds its response open, and whoever cancels it waits for ever."""
+    client = httpx.AsyncClient(timeout=5, verify=False)
+    response = await client.send(client.build_request("POST", URL, json={}), stream=True)
+    STARTED[:] = [client, response]
+    text = (await response.aread()).decode()
+    await response.aclose()
+    return text
+
+
+def leaves_early() -> str:
+    """The first line is enough."""
+    for line in gives_pieces():
+        return line
+    return ""
