@@ -157,10 +157,18 @@ class Faithful:
 
     def ending(self) -> Script:
         """What comes behind the last chunk."""
+        return _ending(self._end)
+
+    def fails_by(self, kind: FailureKind) -> bool:
+        """Whether it ends by *kind*, and no message says what its client saw of that."""
+        return self._end.failure is kind and not self._end.message
+
+    @property
+    def _end(self) -> Ending:
         told = self._interaction.response
         ending = told.ending if told is not None else self._interaction.failure
         assert ending is not None
-        return _ending(ending)
+        return ending
 
 
 def _chunks(response: Response) -> Iterator[bytes]:

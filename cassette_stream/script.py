@@ -151,15 +151,27 @@ def framing_of(head: Head, *, method: str = "GET", client_version: str = "HTTP/1
     return Framing.UNTIL_CLOSE if closes or old else Framing.CHUNKED
 
 
-def framed(script: Script, *, method: str = "GET") -> Script:
+def framed(
+    script: Script,
+    *,
+    method: str = "GET",
+    http_version: str = "HTTP/1.1",
+    reset_is_end: bool = False,
+) -> Script:
     """What a client sees of *script*, once HTTP is done with it.
 
     A body ends where its head says that it does: what is beyond the promised length does
     not come, and an end before it is a failure. A server that closes before the head gives
-    no response; later it breaks a body in chunks, and ends one that lasts until then. Of the bytes that a
-    failure takes on a socket, those in a chunk arrive.
+    no response; later it breaks a body in chunks, and ends one that lasts until then. Of
+    the bytes that a failure takes on a socket, those in a chunk arrive.
+
+    Args:
+        script: What happens.
+        method: Of the request; a response to HEAD has no body.
+        http_version: What is spoken, as long as no head tells.
+        reset_is_end: Whether a client cannot tell a reset from an end.
     """
-    body = _Body()
+    body = _Body(http_version, reset_is_end=reset_is_end)
     for step in script:
         if isinstance(step, Emit):
             yield body.cut(step)
@@ -177,6 +189,7 @@ def framed(script: Script, *, method: str = "GET") -> Script:
 
 
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
+_CLOSED = {FailureKind.FIN, FailureKind.SHORT_BODY, FailureKind.NO_RESPONSE}
 
 
 class _Body:
@@ -187,14 +200,17 @@ class _Body:
         left: How many bytes are still to come, if the head says that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, http_version: str, *, reset_is_end: bool) -> None:
         self.head: Head | None = None
         self.left = math.inf
+        self._http_version = http_version
+        self._reset_is_end = reset_is_end
         self._framing = Framing.CHUNKED
         self._received = 0
 
     def begin(self, head: Head, method: str) -> None:
         self.head = head
+        self._http_version = head.http_version
         self._framing = framing_of(head, method=method)
         if self._framing is Framing.NO_BODY:
             self.left = 0
@@ -215,12 +231,14 @@ class _Body:
         header = _CHUNK.match(fail.raw) if chunked and self.head is not None else None
         if header and (data := fail.raw[header.end() :][: int(header[1], 16)]):
             yield Emit(data)
-        if fail.detail or fail.kind not in {FailureKind.FIN, FailureKind.SHORT_BODY}:
+        if self._reset_is_end and fail.kind is FailureKind.RESET and not fail.detail:
+            fail = Fail(FailureKind.FIN, raw=fail.raw)
+        if fail.detail or fail.kind not in _CLOSED:
             yield fail
-        elif self.head is None:
-            yield Fail(FailureKind.NO_RESPONSE)
-        elif self.head.http_version == "HTTP/2" and fail.kind is FailureKind.FIN:
+        elif self._http_version == "HTTP/2" and fail.kind is not FailureKind.SHORT_BODY:
             yield Fail(FailureKind.PROTOCOL_ERROR, "Server disconnected")
+        elif self.head is None:
+            yield Fail(FailureKind.NO_RESPONSE, raw=fail.raw)
         elif self._framing is Framing.LENGTH:
             yield Fail(
                 FailureKind.SHORT_BODY,

@@ -30,6 +30,7 @@ from cassette_stream.faults import Byte, Event, Rule, Time, body, parse, parse_r
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait, framed
 from cassette_stream.server import LoopbackServer
+from cassette_stream.transport.errors import failure_of
 from cassette_stream.transport.httpx import sync_transport
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ ENDS: list[tuple[str, Head, Head, Fail | None]] = [
     ("body.length_long", LENGTH_12, length(505), broken_off(5, 505)),
     ("body.length_long,by=2", BARE, length_last(7), broken_off(5, 7)),
     ("body.length_short", LENGTH_12, length(5), None),
+    ("body.length_long", H2, length_last(505), broken_off(5, 505)),
     ("body.length_short", CHUNKED, length_last(5), None),
+    ("body.length_short", H2, length_last(5), None),
     ("body.bad_chunk", PLAIN, PLAIN, Fail(FailureKind.PROTOCOL_ERROR, BAD_SIZE, b"zz\r\n")),
     ("body.bad_chunk", LENGTH_12, BARE, Fail(FailureKind.PROTOCOL_ERROR, BAD_SIZE, b"zz\r\n")),
     (
@@ -595,6 +598,21 @@ def test_our_client_does_what_a_correct_client_does(spec: str, dialect: Any) -> 
             assert isinstance(found, WORDS[info.id.removeprefix("body.")]), found
         else:
             assert found == clean or isinstance(found, WORDS[info.id.removeprefix("body.")])
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+@pytest.mark.parametrize("part", ["whole", "header", "data"])
+def test_wherever_a_connection_is_closed_in_a_chunk_the_stream_is_truncated(
+    part: str, library: Any
+) -> None:
+    fault, steps = parse(f"body.fin@event=2,http_chunk={part}"), stream("openai_chat")
+    for is_async in (False, True):
+        found = outcome(
+            lambda _: fault(iter(steps)), "openai_chat", is_async=is_async, library=library
+        )
+
+        assert type(found) is StreamTruncatedError
+        assert failure_of(found.__cause__)[0] is FailureKind.FIN
 
 
 HARMFUL = [info.id for info in body.FAULTS if info.expect == "raises" and info.places]

@@ -175,7 +175,7 @@ def test_what_makes_no_sense_is_refused_with_what_would(spec: str, words: str) -
 
 
 def test_the_hands_of_httpx_get_the_genuine_exception() -> None:
-    from test_failures_on_sockets import nowhere
+    from test_conformance import nowhere
 
     from cassette_stream.clock import VirtualClock
     from cassette_stream.transport.desk import Play

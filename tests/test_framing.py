@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 FIN, SHORT, RESET = map(Fail, (FailureKind.FIN, FailureKind.SHORT_BODY, FailureKind.RESET))
 
 
-def seen(*steps: Step, method: str = "GET") -> list[Step]:
-    return list(framed(iter(steps), method=method))
+def seen(*steps: Step, **more: Any) -> list[Step]:
+    return list(framed(iter(steps), **more))
 
 
 def head(*fields: tuple[str, str], version: str = "HTTP/1.1", status: int = 200) -> Head:
@@ -95,6 +95,31 @@ def test_a_client_never_sees_more_than_was_promised_and_is_told_of_less(
     without_end = [step for step in told if not isinstance(step, Fail)]
     for step, original in zip(without_end[1:-1], body, strict=False):
         assert step == original
+
+
+heads = st.one_of(st.none(), unmeasured, st.builds(sized, st.integers(0, 30)))
+
+
+@given(first=heads, body=steps_of_a_body, version=st.sampled_from(["HTTP/1.1", "HTTP/2"]))
+def test_who_cannot_tell_a_reset_from_an_end_sees_an_end(
+    first: Head | None, body: list[Step], version: str
+) -> None:
+    steps = [] if first is None else [first, *body]
+    blind = seen(*steps, RESET, http_version=version, reset_is_end=True)
+
+    assert blind == seen(*steps, FIN, http_version=version)
+    assert blind == seen(*steps, Fail(FailureKind.NO_RESPONSE), http_version=version)
+    assert RESET not in blind
+    told = Fail(FailureKind.RESET, "in other words")
+    assert seen(told, reset_is_end=True) == [told]
+
+
+@pytest.mark.parametrize("end", [FIN, Fail(FailureKind.NO_RESPONSE)], ids=str)
+def test_before_any_head_an_end_is_told_in_the_words_of_the_version(end: Fail) -> None:
+    (http1,), (http2,) = seen(end), seen(end, http_version="HTTP/2")
+
+    assert http1 == Fail(FailureKind.NO_RESPONSE)
+    assert http2 == Fail(FailureKind.PROTOCOL_ERROR, "Server disconnected")
 
 
 CASES: dict[str, tuple[list[Step], list[Step]]] = {

@@ -680,6 +680,20 @@ def test_faults_break_the_replay_and_not_the_recording(tmp_path: Path, provider:
         ask(offline)
 
 
+def test_an_end_before_the_head_is_told_in_the_words_of_the_recorded_version(
+    tmp_path: Path, provider: Provider
+) -> None:
+    path = tmp_path / "a.yaml"
+    with use_cassette(path):
+        ask(provider)
+    path.write_text(path.read_text().replace("http_version: HTTP/1.1", "http_version: HTTP/2"))
+    with (
+        pytest.raises(httpx.RemoteProtocolError, match="^Server disconnected$"),
+        use_cassette(path, faults="head.close"),
+    ):
+        ask(offline)
+
+
 def test_a_fault_of_ones_own_is_a_function(tmp_path: Path, provider: Provider) -> None:
     def shout(script: Any) -> Any:
         for step in script:

@@ -130,8 +130,11 @@ def over_http2(head: Head) -> Head:
 
 
 def promising(head: Head, size: int) -> Head:
-    """*head*, of a body of *size* bytes."""
-    return replacing(without(head, "transfer-encoding"), "content-length", str(size))
+    """*head*, of a body of *size* bytes; by HTTP/1, for HTTP/2 cannot be wrong of that."""
+    told = replacing(without(head, "transfer-encoding"), "content-length", str(size))
+    if told.http_version != "HTTP/2":
+        return told
+    return Head(told.status, told.headers, "HTTP/1.1", told.reason)
 
 
 def replacing(head: Head, name: str, value: str) -> Head:

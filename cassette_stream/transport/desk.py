@@ -34,11 +34,15 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Perform *script* on *clock*; the network is not touched. *listener* hears of it."""
+    """Perform *script* on *clock*; the network is not touched. *listener* hears of it.
+
+    *http_version* is what is spoken, as long as no head of the script tells.
+    """
 
     script: Script
     clock: Clock
     listener: Listener | None = None
+    http_version: str = "HTTP/1.1"
 
 
 class Recording:

@@ -2,7 +2,7 @@
 
 httpx and httpx2 name their exceptions alike, and so do httpcore and httpcore2 below
 them, so a row holds a name. The messages are those that the libraries give on a real
-socket: synchronous and asynchronous backends differ, and so do plain connections and TLS.
+socket: synchronous code, asyncio and trio differ, and so do plain connections and TLS.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from types import ModuleType
 from cassette_stream.exceptions import RecordingEndedError
 from cassette_stream.script import Fail, FailureKind
 
-__all__ = ("OVER_TLS", "TABLE", "Row", "failure_of", "library_of", "raised_by")
+__all__ = ("ON_TRIO", "OVER_TLS", "TABLE", "Row", "failure_of", "library_of", "raised_by")
 
 _CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The name of an exception, its message in synchronous and in asynchronous code.
+    """The name of an exception, its message in synchronous code and under asyncio.
 
     *async_name* is there where asynchronous code meets another exception.
     """
@@ -46,7 +46,7 @@ _NO_RESPONSE = "Server disconnected without sending a response."
 # OpenSSL's errors name the line of CPython's source that raised them, so each version has its own.
 _LINE = {11: 1006, 12: 1000, 13: 1020}.get(sys.version_info.minor, 1020)
 _UNVERIFIED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
-_MISMATCH = f"mismatch, certificate is not valid for '{{host}}'. (_ssl.c:{_LINE})"
+_MISMATCH = f"{{what}} mismatch, certificate is not valid for '{{host}}'. (_ssl.c:{_LINE})"
 
 TABLE = {
     FailureKind.DNS: _row("ConnectError", "[Errno -2] Name or service not known"),
@@ -58,7 +58,7 @@ TABLE = {
     FailureKind.TLS_UNTRUSTED: _row(
         "ConnectError", f"{_UNVERIFIED}unable to get local issuer certificate (_ssl.c:{_LINE})"
     ),
-    FailureKind.TLS_HOSTNAME: _row("ConnectError", f"{_UNVERIFIED}Hostname {_MISMATCH}"),
+    FailureKind.TLS_HOSTNAME: _row("ConnectError", f"{_UNVERIFIED}{_MISMATCH}"),
     FailureKind.TLS_EOF: Row(
         "ConnectError",
         "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol "
@@ -95,19 +95,29 @@ TABLE = {
 }
 """Every kind but `FailureKind.RECORDING_ENDED`, which is an exception of our own."""
 
-OVER_TLS: Mapping[tuple[FailureKind, bool], Row] = {
-    # A reset is an end like any other to the synchronous backend's TLS.
-    (FailureKind.RESET, False): Row("RemoteProtocolError", _NO_RESPONSE, async_name="ReadError"),
-    (FailureKind.RESET, True): Row("RemoteProtocolError", _FIN, async_name="ReadError"),
-    (FailureKind.READ_TIMEOUT, False): Row("ReadTimeout", "The read operation timed out"),
-    (FailureKind.READ_TIMEOUT, True): Row("ReadTimeout", "The read operation timed out"),
-    (FailureKind.WRITE_TIMEOUT, False): Row("WriteTimeout", "The write operation timed out"),
+ON_TRIO: Mapping[FailureKind, Row] = {
+    FailureKind.REFUSED: _row("ConnectError", "all attempts to connect to {address} failed"),
+    FailureKind.TLS_UNTRUSTED: Row("ConnectError"),
+    FailureKind.TLS_HOSTNAME: Row("ConnectError"),
+    FailureKind.TLS_PLAIN: Row("ConnectError"),
+    FailureKind.WRITE_RESET: _row("RemoteProtocolError", _NO_RESPONSE),
+    FailureKind.RESET: _row(
+        "ReadError", "socket connection broken: [Errno 104] Connection reset by peer"
+    ),
 }
-"""What differs from `TABLE` over TLS, by the kind and whether the body had begun."""
+"""What differs from `TABLE` under trio."""
+
+OVER_TLS: Mapping[FailureKind, Row] = {
+    FailureKind.READ_TIMEOUT: Row("ReadTimeout", "The read operation timed out"),
+    FailureKind.WRITE_TIMEOUT: Row("WriteTimeout", "The write operation timed out"),
+    FailureKind.WRITE_RESET: TABLE[FailureKind.WRITE_RESET],  # under trio too
+}
+"""What differs from both over TLS."""
 
 # For recording: what the same class can be told apart by, most telling first.
 _BY_MESSAGE = (
     (FailureKind.FIN, "(incomplete chunked read)"),
+    (FailureKind.FIN, "peer unexpectedly closed connection"),
     (FailureKind.SHORT_BODY, "peer closed connection without sending complete message body"),
     (FailureKind.NO_RESPONSE, "Server disconnected without sending a response."),
     (FailureKind.RESET, "Connection reset by peer"),
@@ -150,9 +160,10 @@ def raised_by(
     library: ModuleType,
     *,
     is_async: bool,
+    on_trio: bool = False,
     host: str = "",
+    port: int = 0,
     over_tls: bool = False,
-    in_body: bool = False,
 ) -> Exception:
     """The exception that *library* raises when the connection fails like this.
 
@@ -163,27 +174,37 @@ def raised_by(
         fail: How; its *detail* is the message as somebody saw it, and goes with `TABLE`.
         library: httpx or httpx2.
         is_async: Whether the client is asynchronous.
+        on_trio: Whether trio runs it, not asyncio.
         host: Whom the request went to.
+        port: At which port.
         over_tls: Whether the connection was encrypted.
-        in_body: Whether the head had come.
     """
     if fail.kind is FailureKind.RECORDING_ENDED:
         return RecordingEndedError(
             fail.detail or "the recorded caller stopped reading here: record the whole stream"
         )
     row = TABLE[fail.kind]
-    if over_tls and not fail.detail:
-        row = OVER_TLS.get((fail.kind, in_body), row)
+    if not fail.detail:
+        row = ON_TRIO.get(fail.kind, row) if on_trio else row
+        row = OVER_TLS.get(fail.kind, row) if over_tls else row
     name = (is_async and row.async_name) or row.name
-    message = fail.detail or (row.async_message if is_async else row.message)
-    if fail.kind is FailureKind.TLS_HOSTNAME and not fail.detail:
-        what = "IP address" if _is_ip(host) else "Hostname"
-        message = f"{_UNVERIFIED}{what} {_MISMATCH.format(host=host)}"
+    message = fail.detail or _filled(
+        row.async_message if is_async else row.message, host=host, port=port
+    )
     error: Exception = getattr(library, name)(message)
     core = importlib.import_module(_CORES[library.__name__])
     if cause := getattr(core, name, None):
         error.__cause__ = cause(message)
     return error
+
+
+def _filled(message: str, *, host: str, port: int) -> str:
+    """*message*, with what it says of whom the request went to."""
+    if "{" not in message:
+        return message
+    what = "IP address" if _is_ip(host) else "Hostname"
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return message.format(what=what, host=host, address=address)
 
 
 def _is_ip(host: str) -> bool:

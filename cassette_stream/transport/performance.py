@@ -6,6 +6,7 @@ The two shells, one that sleeps and one that awaits, are in `transport.httpx`.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -25,22 +26,32 @@ class Performance:
 
     def __init__(self, play: Play, request: Any, *, is_async: bool) -> None:
         self.clock = request.extensions["cassette_stream_clock"] = play.clock
-        # A recording is what a client saw; what a fault made of it goes through HTTP again.
-        is_seen = isinstance(play.script, Faithful)
-        self._script = play.script if is_seen else framed(play.script, method=request.method)
+        self._is_async, self._over_tls = is_async, request.url.scheme == "https"
+        self._script = self._seen(play, request.method)
         self._listener = play.listener
         self._limits = dict(request.extensions.get("timeout", {}))
         self._read = self._limits.get("read")
-        self._host, self._over_tls = request.url.host, request.url.scheme == "https"
-        self._in_body = False
+        self._url = request.url
         self._library = library_of(request)
-        self._is_async = is_async
         self._start = self.clock.now()
         self.playing = True
         self.clock.join()
         # What comes has its moment on the stream's own time line. A consumer that is
         # late finds bytes that are already there, as on a socket.
         self.things = self._told(self._script, self._start)
+
+    def _seen(self, play: Play, method: str) -> Script:
+        # The TLS of the synchronous backend takes a reset for an end like any other.
+        reset_is_end = self._over_tls and not self._is_async
+        script = play.script
+        # A recording is what a client saw; what a fault made of it goes through HTTP again.
+        if isinstance(script, Faithful) and not (
+            reset_is_end and script.fails_by(FailureKind.RESET)
+        ):
+            return script
+        return framed(
+            script, method=method, http_version=play.http_version, reset_is_end=reset_is_end
+        )
 
     def first(self) -> tuple[float, Head | Fail]:
         moment, thing = next(self.things, (0.0, None))
@@ -80,15 +91,15 @@ class Performance:
             thing,
             self._library,
             is_async=self._is_async,
-            host=self._host,
+            on_trio=self._is_async and _on_trio(),
+            host=self._url.host,
+            port=self._url.port or (443 if self._over_tls else 80),
             over_tls=self._over_tls,
-            in_body=self._in_body,
         )
 
     def response(self, head: Head, stream: object) -> Any:
         if self._listener is not None:
             self._listener.opened()
-        self._in_body = True
         extensions = {"http_version": head.http_version.encode("ascii")}
         if head.reason is not None:
             extensions["reason_phrase"] = head.reason.encode("latin-1")
@@ -115,3 +126,9 @@ class Performance:
         if self.playing:
             self.playing = False
             self.clock.leave()
+
+
+def _on_trio() -> bool:
+    """Whether trio runs this code, so that httpcore does its I/O by trio."""
+    lowlevel = sys.modules.get("trio.lowlevel")
+    return lowlevel is not None and bool(lowlevel.in_trio_task())
