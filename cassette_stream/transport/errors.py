@@ -130,6 +130,14 @@ _BY_MESSAGE = (
     (FailureKind.TLS_PLAIN, "WRONG_VERSION_NUMBER"),
     (FailureKind.TLS_TIMEOUT, "The handshake operation timed out"),
 )
+_OPENSSL = frozenset(
+    {
+        FailureKind.TLS_UNTRUSTED,
+        FailureKind.TLS_HOSTNAME,
+        FailureKind.TLS_EOF,
+        FailureKind.TLS_PLAIN,
+    }
+)
 _BY_NAME = {
     row.name: kind
     for kind, row in TABLE.items()
@@ -168,7 +176,8 @@ def raised_by(
     """The exception that *library* raises when the connection fails like this.
 
     Its cause is the exception of the same name of the library's own core, as on a real
-    socket. The client adds ``request``.
+    socket; where that says nothing, what the system said is below it. The client adds
+    ``request``.
 
     Args:
         fail: How; its *detail* is the message as somebody saw it, and goes with `TABLE`.
@@ -188,14 +197,27 @@ def raised_by(
         row = ON_TRIO.get(fail.kind, row) if on_trio else row
         row = OVER_TLS.get(fail.kind, row) if over_tls else row
     name = (is_async and row.async_name) or row.name
-    message = fail.detail or _filled(
-        row.async_message if is_async else row.message, host=host, port=port
-    )
+    message = row.async_message if is_async else row.message
+    message = fail.detail or _filled(message, host=host, port=port)
     error: Exception = getattr(library, name)(message)
     core = importlib.import_module(_CORES[library.__name__])
     if cause := getattr(core, name, None):
         error.__cause__ = cause(message)
+        if not message:
+            words = _filled(TABLE[fail.kind].message, host=host, port=port)
+            error.__cause__.__cause__ = _below(fail.kind, words)
     return error
+
+
+def _below(kind: FailureKind, words: str) -> Exception | None:
+    """What the system or OpenSSL raises, for the kinds that come of that."""
+    if kind is FailureKind.RESET:
+        return ConnectionResetError(words)
+    if kind not in _OPENSSL:
+        return None
+    import ssl  # noqa: PLC0415 - whoever gets here has it, others need not wait for it
+
+    return ssl.SSLError(1, words)
 
 
 def _filled(message: str, *, host: str, port: int) -> str:
@@ -222,13 +244,24 @@ def failure_of(error: BaseException) -> tuple[FailureKind, str]:
     its message begins with its class.
     """
     message, kind = str(error), type(error)
+    said = _said(error)
     for ancestor in kind.__mro__:
         if ancestor.__module__.partition(".")[0] not in _CORES:
             continue
         for told, telling in _BY_MESSAGE:
-            if TABLE[told].name == ancestor.__name__ and telling in message:
+            if TABLE[told].name == ancestor.__name__ and telling in said:
                 return told, message
         if found := _BY_NAME.get(ancestor.__name__):
             return found, message
     name = kind.__qualname__
     return FailureKind.OTHER, f"{name}: {message}" if message else name
+
+
+def _said(error: BaseException) -> str:
+    """The message of *error*, or of what lies below it: asyncio and trio hide the system's."""
+    while not (text := str(error)) and not isinstance(error, OSError):
+        below = error.__cause__ or error.__context__
+        if below is None:
+            break
+        error = below
+    return text
