@@ -117,12 +117,22 @@ def test_a_finish_is_told_by_the_stream_and_not_by_its_beginning(
     dialect: str, response: ModelResponse, data: st.DataObject
 ) -> None:
     events = list(ENCODERS[dialect].encode(response))
-    marks = (b'"finish_reason":"', b'"finishReason"', b'"stop_reason":"', b'"response.completed"')
-    marks += (b'"response.incomplete"',)
+    marks = (b'"finish_reason":"', b'"finishReason": "', b'"stop_reason":"')
+    marks += (b'"type":"response.completed"', b'"type":"response.incomplete"')
     first = next(n for n, event in enumerate(events) if any(mark in event for mark in marks))
     upto = data.draw(st.integers(0, len(events)))
 
     assert tells_finish(b"".join(events[:upto])) is (upto > first)
+
+
+@pytest.mark.parametrize("dialect", ENCODERS)
+@many
+@given(response=completions())
+def test_a_finish_is_told_by_an_answer_that_is_no_stream(
+    dialect: str, response: ModelResponse
+) -> None:
+    assert tells_finish(ENCODERS[dialect].encode_body(response))
+    assert not tells_finish(ENCODERS[dialect].encode_error_body(500, "The server broke."))
 
 
 calls = st.builds(Call, name=st.sampled_from("fg"), arguments=arguments() | st.sampled_from("{["))

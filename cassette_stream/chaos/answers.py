@@ -98,7 +98,8 @@ def tells_finish(body: bytes) -> bool:
     events = events_in([Emit(body)])
     name = next((seen.dialect for seen in reversed(events)), None)
     if name is None:
-        return False
+        whole = _whole(body)
+        return whole is not None and whole.finish_reason is not None
     chunks = _fed(_DIALECTS[name].Decoder(strict=False), [body])
     return any(choice.finish_reason is not None for chunk in chunks for choice in chunk.choices)
 
@@ -113,6 +114,15 @@ def _plain(value: object) -> Any:
         except TypeError:
             return dump()
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def _whole(body: bytes) -> Answer | None:
+    """The answer that *body* is, where it is no stream."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return _of_whole(value) if isinstance(value, dict) else None
 
 
 def _of_whole(value: dict[str, Any]) -> Answer | None:

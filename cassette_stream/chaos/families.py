@@ -1,7 +1,7 @@
 """Which exceptions the users of the code under test are told to expect.
 
 The user names them, or they are looked up: those that the package of the subject itself
-defines, and the root of each client library that made the requests. Whoever uses httpx
+defines, and the roots of each client library that made the requests. Whoever uses httpx
 by hand is told of its exceptions; whoever uses an SDK is not.
 """
 
@@ -13,25 +13,36 @@ from collections.abc import Iterable
 
 __all__ = ("families_of",)
 
-# The beginning of the user agent that a client library sends, and where the root of the
-# exceptions is that its documentation tells to catch.
+# The beginning of the user agent that a client library sends, and where the exceptions are
+# that its documentation tells to catch: roots, in the places of its versions.
+_OPENAI = ("openai:OpenAIError",)
+_ANTHROPIC = ("anthropic:AnthropicError",)
+_GROQ = ("groq:GroqError",)
 _ROOTS = {
-    "OpenAI/": "openai:OpenAIError",
-    "AsyncOpenAI/": "openai:OpenAIError",
-    "AzureOpenAI/": "openai:OpenAIError",
-    "AsyncAzureOpenAI/": "openai:OpenAIError",
-    "Anthropic/": "anthropic:AnthropicError",
-    "AsyncAnthropic/": "anthropic:AnthropicError",
-    "google-genai-sdk/": "google.genai.errors:APIError",
-    "mistral-client-python/": "mistralai.models:MistralError",
-    "Groq/": "groq:GroqError",
-    "AsyncGroq/": "groq:GroqError",
-    "ollama-python/": "ollama:ResponseError",
-    "cohere/": "cohere.core:ApiError",
-    "litellm/": "litellm.exceptions:APIError",
-    "cassette-stream/": "cassette_stream.exceptions:APIError",
-    "python-httpx/": "httpx:HTTPError",
-    "python-httpx2/": "httpx2:HTTPError",
+    "OpenAI/": _OPENAI,
+    "AsyncOpenAI/": _OPENAI,
+    "AzureOpenAI/": _OPENAI,
+    "AsyncAzureOpenAI/": _OPENAI,
+    "Anthropic/": _ANTHROPIC,
+    "AsyncAnthropic/": _ANTHROPIC,
+    "google-genai-sdk/": (
+        "google.genai.errors:APIError",
+        "google.genai.errors:UnknownApiResponseError",
+    ),
+    "mistral-client-python/": (
+        "mistralai.client.errors:MistralError",
+        "mistralai.client.errors:NoResponseError",
+        "mistralai.models:MistralError",
+    ),
+    "Groq/": _GROQ,
+    "AsyncGroq/": _GROQ,
+    "ollama-python/": ("ollama:ResponseError",),
+    "cohere/": ("cohere.core:ApiError",),
+    # Its exceptions have no root of their own.
+    "litellm/": _OPENAI,
+    "cassette-stream/": ("cassette_stream.exceptions:APIError",),
+    "python-httpx/": ("httpx:HTTPError",),
+    "python-httpx2/": ("httpx2:HTTPError",),
 }
 
 
@@ -42,9 +53,9 @@ def families_of(module: str, user_agents: Iterable[str]) -> tuple[type[BaseExcep
     """
     found = dict.fromkeys(_own(module.partition(".")[0]))
     for agent in user_agents:
-        for start, place in _ROOTS.items():
-            if agent.startswith(start) and (root := _root(place)) is not None:
-                found[root] = None
+        for start, places in _ROOTS.items():
+            if agent.startswith(start):
+                found |= dict.fromkeys(root for place in places if (root := _root(place)))
     return tuple(found)
 
 
