@@ -221,6 +221,16 @@ def test_a_moment_is_found_although_tenths_do_not_add_up(count: int) -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [0, 1.0])
+def test_a_moment_that_has_come_is_before_the_next_step(seconds: float) -> None:
+    script = [*([Wait(0.5)] * 3 if seconds else []), Head(200), Emit(b"a")]
+    before, found = exhausted(seek(source := iter(script), Time(seconds)))
+    first, second = found.split()
+
+    assert (before, first) == (script[:2] * bool(seconds), [])
+    assert [*second, *source] == script[len(before) :]
+
+
 def test_a_moment_behind_a_failure_is_none() -> None:
     script = [Head(200), Fail(FailureKind.RESET), Wait(5)]
 
@@ -262,6 +272,7 @@ def test_comments_without_end_are_not_held_for_ever() -> None:
     told = faults.body.Fin(at=Event(-1))(script)
 
     assert list(itertools.islice(told, 3)) == [Head(200), Emit(b"data: 1\n\n"), Emit(b":\n\n")]
+    assert list(itertools.islice(told, 200_000)) == [Emit(b":\n\n")] * 200_000
 
 
 def test_a_place_needs_a_response() -> None:

@@ -105,6 +105,10 @@ def test_the_plan_of_the_manual_reads_as_it_is_meant() -> None:
     )  # fmt: skip
 
 
+def test_the_plan_of_the_manual_is_written_as_it_was_read() -> None:
+    assert read_plan(write_plan(read_plan(THE_PLAN))) == read_plan(THE_PLAN)
+
+
 @some
 @given(plans())
 def test_what_write_plan_writes_read_plan_reads(plan: Plan) -> None:

@@ -34,6 +34,7 @@ from cassette_stream.faults import (
 from cassette_stream.faults.draws import drawn, random_of
 from cassette_stream.faults.occasion import span_of
 from cassette_stream.faults.parameter import quoted, seconds_of, unquoted
+from cassette_stream.faults.place import check_event
 
 some = settings(
     max_examples=2000 if SOAK else 200,
@@ -100,6 +101,11 @@ def test_quotes_are_taken_off_as_they_were_put_on(text: str) -> None:
     assert unquoted(quoted(text)) == text
 
 
+@pytest.mark.parametrize("text", ['"', '"a', '"a" b', '""x"'], ids=repr)
+def test_a_quote_that_begins_no_string_stands_for_itself(text: str) -> None:
+    assert unquoted(text) == text
+
+
 @given(st.text() | st.sampled_from(PERFORMED).map(lambda info: info.id), st.text('"\\,=@1 .ae'))
 def test_any_text_is_a_rule_or_a_plan_error(id_: str, rest: str) -> None:
     try:
@@ -161,6 +167,10 @@ def a_fault(script: Any) -> Any:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda: faults.json.Cut(at=3), "at is 3; json.cut takes an Event"),
+        (lambda: check_event(3), "at is 3; it can be an Event"),
+        (lambda: check_event(Event(1, after=True)), "this happens to event 1 as a whole: leave out after"),
+        (lambda: check_event(Event(1, inside="json")), "leave out inside=json"),
         (lambda: Rule("body.fin"), "body.fin takes a place (event, byte, chunk, after_text, time, when), as in body.fin@event=3"),
         (lambda: Rule("body.fin", at=3), "at is 3; it can be an Event, a Byte, a Chunk"),
         (lambda: Rule("connect.dns", at=Event(1)), "connect.dns takes no place, and not event=1"),

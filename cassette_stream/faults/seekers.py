@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -155,7 +156,7 @@ class _EventSeeker(_NthSeeker):
         return None
 
 
-class _FirstSeeker:
+class _FirstSeeker(ABC):
     """Finds the first event that the children pick."""
 
     def __init__(self) -> None:
@@ -168,8 +169,8 @@ class _FirstSeeker:
     def end(self) -> tuple[int, int] | None:
         return self._look(self._decoder.finish())
 
-    def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
-        raise NotImplementedError
+    @abstractmethod
+    def picks(self, event: LocatedEvent) -> tuple[int, int] | None: ...
 
     def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
         for event in events:

@@ -70,7 +70,7 @@ class Played:
         number = self._replayer.find(request)
         if number is not None:
             script = self._injector.rewrite(
-                script_of(self._recorded[number]),
+                script_of(self._recorded.interaction(number)),
                 request,
                 number,
                 lambda rule: self._replayer.give_back(number, last=rule.is_gentle),
@@ -94,7 +94,7 @@ class Played:
 
     def _faithful(self, number: object) -> Script:
         assert isinstance(number, int)
-        return script_of(self._recorded[number])
+        return script_of(self._recorded.interaction(number))
 
 
 class _Recorded(tuple[Interaction, ...]):
