@@ -71,6 +71,8 @@ class Subject:
             TypeError: It is asynchronous after all.
         """
         result = self.start()
+        if isinstance(result, Iterator):  # a stream may iterate in both ways
+            return list(result)
         if isinstance(result, Awaitable | AsyncIterator):
             if inspect.iscoroutine(result):
                 result.close()
@@ -78,7 +80,7 @@ class Subject:
                 f"{self.name} gives something to await, but is no coroutine function: "
                 "wrap it in an async def"
             )
-        return list(result) if isinstance(result, Iterator) else result
+        return result
 
     async def arun(self) -> Any:
         """The same, of asynchronous code."""

@@ -1,0 +1,53 @@
+"""What the sweeps of whole clients share: a recording of a short answer in each dialect."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from breaking import ENCODERS, answer
+
+from cassette_stream.cassette import Cassette, Interaction, Request, Response, dumps
+from cassette_stream.chunks import Message
+from cassette_stream.faults.dialect import Dialect
+
+URLS: dict[Dialect, str] = {
+    "openai_chat": "https://api.openai.com/v1/chat/completions",
+    "openai_responses": "https://api.openai.com/v1/responses",
+    "anthropic": "https://api.anthropic.com/v1/messages",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/models/"
+    "gemini-2.5-flash:streamGenerateContent?alt=sse",
+}
+MATCH_ON = ("method", "url")
+QUESTION: Any = [{"role": "user", "content": "hi"}]
+TEXT = 'Grüße 🎉 "so".'
+
+
+def record(path: Path, dialect: Dialect, *, calls: bool = False) -> Path:
+    """A recording at *path*: text, and with *calls* reasoning before it and two calls behind.
+
+    The head comes after 200 ms and then an event each 50 ms, one to a frame.
+    """
+    whole = answer(calls=calls)
+    said = whole.choices[0].message
+    thought = "Erst mal 🤔." if calls else None
+    whole.choices[0].message = Message(
+        role="assistant", content=TEXT, tool_calls=said.tool_calls, reasoning_content=thought
+    )
+    events = list(ENCODERS[dialect].encode(whole))
+    interaction = Interaction(
+        recorded_at=datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+        request=Request(method="POST", url=URLS[dialect]),
+        response=Response(
+            status=200,
+            headers={"content-type": ("text/event-stream",)},
+            head_after_us=200_000,
+            body=b"".join(events),
+            sizes=array("q", map(len, events)),
+            gaps_us=array("q", [50_000] * len(events)),
+        ),
+    )
+    path.write_bytes(dumps(Cassette(interactions=(interaction,), recorded_with="cassette-stream")))
+    return path
