@@ -80,7 +80,7 @@ def test_a_worker_that_dies_is_made_up_for_by_the_others(
 
     assert (tmp_path / "dead").exists()
     assert report.digest == sweep(swept.naive, recording, FAULTS).digest
-    assert len(file.read_bytes().splitlines()) == len(report.results)
+    assert len(file.read_bytes().splitlines()) == 1 + len(report.results)
 
 
 @pytest.mark.soak
@@ -98,7 +98,7 @@ def test_a_trial_that_kills_every_worker_ends_the_sweep_and_the_rest_is_kept(
     with client.get_executor(retries=0) as executor, pytest.raises(SweepError, match="worker died"):
         sweep(kill, recording, FAULTS, executor=executor, results=file, progress=note)
     kept = set(found)
-    assert len(file.read_bytes().splitlines()) == len(kept)
+    assert len(file.read_bytes().splitlines()) == 1 + len(kept)
 
     found.clear()
     again = partial(swept.deadly, str(tmp_path / "nowhere"), always=None)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
 from cassette_stream.chaos.verdict import Flag, Verdict
 from cassette_stream.faults import Expect
 
-__all__ = ("Delivery", "Result", "read_results")
+__all__ = ("Delivery", "Result", "Swept", "read_results")
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,16 +79,34 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str | None = None
 
 
-def read_results(lines: Iterable[bytes]) -> list[Result]:
-    """The results that *lines* of JSON hold.
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What results are the results of: the first line of a file of them.
+
+    Attributes:
+        subject: ``module:function``.
+        of: A hash of all that a result depends on: recording, trials, what is expected.
+    """
+
+    subject: str
+    of: str
+
+
+def read_results(lines: Sequence[bytes]) -> tuple[Swept | None, list[Result]]:
+    """What *lines* of JSON hold; nothing where there are none.
 
     Raises:
         ValueError: One is none; the message has its number.
     """
+    if not lines:
+        return None, []
+    try:
+        swept = msgspec.json.decode(lines[0], type=Swept)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"line 1 does not tell of a sweep: {error}") from None
     found: list[Result] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines[1:], 2):
         try:
             found.append(msgspec.json.decode(line, type=Result))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"line {number} holds no result of a sweep: {error}") from None
-    return found
+    return swept, found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -19,7 +20,7 @@ from cassette_stream import storage
 from cassette_stream._version import __version__
 from cassette_stream.chaos.job import Job, JobOptions, job_of
 from cassette_stream.chaos.report import CleanRun, Report
-from cassette_stream.chaos.results import Result, read_results
+from cassette_stream.chaos.results import Result, Swept, read_results
 from cassette_stream.chaos.shrink import Shrunk, shrink_plan
 from cassette_stream.chaos.trial_run import delivery_of, run_trial, run_trials
 from cassette_stream.chaos.trials import Positions, Recorded, Trial, trials_of
@@ -65,8 +66,8 @@ def sweep(
         recovery: Run it once more after each trial that went wrong, without the fault.
         executor: Where trials run, any of `concurrent.futures` or of another engine; here and
             in order if None. The subject must be a function that workers can import.
-        results: A file that gets each result as a line of JSON; a sweep that was interrupted
-            goes on where it was.
+        results: A file that gets each result as a line of JSON, behind one that tells what
+            was swept; a sweep that was interrupted goes on where it was.
         progress: Called with each result, and the number of trials.
         options: How the subject is called and judged: see `JobOptions`.
 
@@ -80,7 +81,7 @@ def sweep(
     trials = trials_of(
         faults, recorded, positions=positions, seed=seed, expect=_checked(expect or {})
     )
-    written = _Written(results, trials)
+    written = _Written(results, _swept(job, trials, recovery=recovery), trials)
     try:
         for found in _run(job, written.left(trials), executor, recovery=recovery):
             # All of them before anybody can interrupt.
@@ -195,13 +196,13 @@ class _Written:
         PlanError: The file holds something else.
     """
 
-    def __init__(self, path: str | Path | None, trials: Sequence[Trial]) -> None:
+    def __init__(self, path: str | Path | None, swept: Swept, trials: Sequence[Trial]) -> None:
         self.results: dict[int, Result] = {}
         self.path = path
         self._lines = None if path is None else storage.Lines(path)
         if self._lines is not None:
             try:
-                self._take_up(read_results(self._lines.found), trials)
+                self._take_up(self._lines, swept, {trial.number for trial in trials})
             except ValueError as error:
                 self._lines.close()
                 raise PlanError(f"{path}: {error}; give another file, or delete this one") from None
@@ -218,12 +219,20 @@ class _Written:
         if self._lines is not None:
             self._lines.close()
 
-    def _take_up(self, found: Sequence[Result], trials: Sequence[Trial]) -> None:
-        texts = {trial.number: trial.text for trial in trials}
-        for result in found:
-            if texts.get(result.number) != result.rule:
-                raise ValueError(f"it holds the results of other trials, such as {result.rule}")
-            self.results[result.number] = result
+    def _take_up(self, lines: storage.Lines, swept: Swept, numbers: set[int]) -> None:
+        known, found = read_results(lines.found)
+        if known is None:
+            lines.add(msgspec.json.encode(swept))
+        elif known != swept:
+            raise ValueError(f"it holds the results of another sweep, of {known.subject}")
+        self.results.update((it.number, it) for it in found if it.number in numbers)
+
+
+def _swept(job: Job, trials: Sequence[Trial], *, recovery: bool) -> Swept:
+    told = [(trial.number, trial.text, trial.expect) for trial in trials]
+    counts = [__version__, job.subject.name, recovery, job.ignore, job.patience, told]
+    digest = blake2b(job.cassette + msgspec.json.encode(counts), digest_size=8)
+    return Swept(subject=job.subject.name, of=digest.hexdigest())
 
 
 def _is_of_engine(error: Exception) -> bool:
