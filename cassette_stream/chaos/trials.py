@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -30,8 +31,9 @@ from cassette_stream.faults import (
     watch,
     write_plan,
 )
+from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.draws import draw
-from cassette_stream.faults.edit import Seen, dialect_in, events_in
+from cassette_stream.faults.edit import Seen, events_in
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.rule import info_of
 from cassette_stream.script import Emit, Step, Wait
@@ -53,6 +55,14 @@ class Recorded:
 
     number: int
     steps: tuple[Step, ...]
+
+    @cached_property
+    def events(self) -> list[Seen]:
+        return events_in(self.steps)
+
+    @property
+    def dialect(self) -> Dialect | None:
+        return next((seen.dialect for seen in reversed(self.events)), None)
 
     @property
     def bytes(self) -> int:
@@ -174,7 +184,7 @@ def _variants(
     info: FaultInfo, reply: Recorded, positions: Positions, seed: int
 ) -> Iterator[tuple[Place | None, dict[str, object]]]:
     """Where and how the fault is told of one reply; once in vain, if it does nothing there."""
-    if not info.has(dialect_in(reply.steps)):
+    if not info.has(reply.dialect):
         return
     told = False
     for at in _places(info, reply, positions, seed):
@@ -210,13 +220,13 @@ def _places(
     else:
         yield from every
     if "event" in info.places:
-        yield from _insides(info, events_in(reply.steps))
+        yield from _insides(info, reply.events)
 
 
 def _every(info: FaultInfo, reply: Recorded) -> list[Place]:
     """All places of the first kind that the fault takes; there is always one."""
     if "event" in info.places:
-        return [Event(n) for n in range(1, len(events_in(reply.steps)) + 1)] or [Event(1)]
+        return [Event(n) for n in range(1, len(reply.events) + 1)] or [Event(1)]
     if "chunk" in info.places:
         return [Chunk(n) for n in range(1, reply.chunks + 1)] or [Chunk(1)]
     if "byte" in info.places:
@@ -291,5 +301,5 @@ def _of_rule(rule: Rule, recorded: Sequence[Recorded], expect: Mapping[str, Expe
         return "either"
     if info.id in expect:
         return expect[info.id]
-    dialect = next((dialect_in(reply.steps) for reply in recorded), None)
+    dialect = next((reply.dialect for reply in recorded), None)
     return info.expected(dialect)
