@@ -184,11 +184,14 @@ class TestLaws:
     @pytest.mark.parametrize(
         "event", [b"data: x\n\n", b"event: e\ndata: \xc3\xa9\n\n"], ids=["data", "named"]
     )
-    def test_the_common_shapes_are_taken_alone(self, event):
-        decoder = SSEDecoder()
-        first = list(decoder.feed(event))
+    @pytest.mark.parametrize("offsets", [False, True])
+    def test_the_common_shapes_are_taken_alone(self, event, offsets):
+        fed, decoder = SSEDecoder(offsets=offsets), SSEDecoder(offsets=offsets)
+        assert decoder.only(event) is None  # a byte order mark may still begin
+        _, expected = [*fed.feed(event), *fed.feed(event)]
+        assert len(list(decoder.feed(event))) == 1
 
-        assert [decoder.only(event)] == first
+        assert decoder.only(event) == expected
         assert decoder.pending == 0
 
     @EXAMPLES

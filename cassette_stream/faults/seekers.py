@@ -14,7 +14,7 @@ from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, When
 from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 __all__ = ("Seeker", "seeker_of")
 
@@ -141,12 +141,12 @@ class _EventSeeker(_NthSeeker):
         self._decoder = event_decoder()
 
     def feed(self, data: bytes) -> tuple[int, int] | None:
-        return self._look(self._decoder.feed(data))
+        return self._look(events_fed(self._decoder, data))
 
     def end(self) -> tuple[int, int] | None:
         return self._look(self._decoder.finish()) or super().end()
 
-    def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
+    def _look(self, events: Iterable[LocatedEvent]) -> tuple[int, int] | None:
         for event in events:
             span = event.start, event.end
             if self._kind is not None and not _is_of(event, self._kind):
@@ -164,7 +164,7 @@ class _FirstSeeker(ABC):
         self.safe = 0
 
     def feed(self, data: bytes) -> tuple[int, int] | None:
-        return self._look(self._decoder.feed(data))
+        return self._look(events_fed(self._decoder, data))
 
     def end(self) -> tuple[int, int] | None:
         return self._look(self._decoder.finish())
@@ -172,7 +172,7 @@ class _FirstSeeker(ABC):
     @abstractmethod
     def picks(self, event: LocatedEvent) -> tuple[int, int] | None: ...
 
-    def _look(self, events: Iterator[LocatedEvent]) -> tuple[int, int] | None:
+    def _look(self, events: Iterable[LocatedEvent]) -> tuple[int, int] | None:
         for event in events:
             if (span := self.picks(event)) is not None:
                 return span
@@ -228,6 +228,12 @@ def event_decoder() -> SSEDecoder[LocatedEvent]:
     """A decoder that tells where events are, and takes everything."""
     # A fault raises nothing: what is wrong with a stream is for the code under test to find.
     return SSEDecoder(offsets=True, errors="replace", max_event_bytes=sys.maxsize)
+
+
+def events_fed(decoder: SSEDecoder[LocatedEvent], data: bytes) -> Iterable[LocatedEvent]:
+    """The events that *data*, the next of the stream, completes."""
+    event = decoder.only(data)  # most chunks are one event, and quickly read as that
+    return decoder.feed(data) if event is None else (event,)
 
 
 def is_terminal(name: str, data: str) -> bool:

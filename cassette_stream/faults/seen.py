@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from cassette_stream.faults.dialect import Dialect, dialect_of
 from cassette_stream.faults.inside import data_values
-from cassette_stream.faults.seekers import event_decoder, is_terminal
+from cassette_stream.faults.seekers import event_decoder, events_fed, is_terminal
 from cassette_stream.script import Emit, Script, Step
 from cassette_stream.wire.sse import LocatedEvent
 
@@ -172,7 +172,7 @@ class Heard:
             if isinstance(step, Emit):
                 self.size += len(step.data)
                 self._body += step.data
-                self._add(self._decoder.feed(step.data))
+                self._add(events_fed(self._decoder, step.data))
             yield step
 
     def finish(self) -> None:

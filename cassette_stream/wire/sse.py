@@ -128,17 +128,20 @@ class SSEDecoder(Generic[EventT]):
         """How many bytes are held because their block has not ended."""
         return len(self._held) + len(self._prelude or b"")
 
-    def only(self, data: bytes) -> ServerSentEvent | None:
+    def only(self, data: bytes) -> EventT | None:
         """Take *data* if it is one event of a common shape, and give that.
 
         Else give None and take nothing: *data* is for `feed`.
         """
-        if self._guarded or self._held or self._offsets or len(data) > self._limit:
+        if self._guarded or self._held or len(data) > self._limit:
             return None
-        event = only_event(data, self._errors, self.last_event_id)
+        event: Any = only_event(data, self._errors, self.last_event_id)
         if event is not None:
-            self._start += len(data)
-        return event
+            start, self._start = self._start, self._start + len(data)
+            if self._offsets:
+                end = self._start
+                event = LocatedEvent(event.data, event.event, event.id, start=start, end=end)
+        return event  # type: ignore[no-any-return]  # it is one of the kind that was asked for
 
     def feed(self, data: bytes) -> Iterator[EventT]:
         """Take *data*, and give an iterator over the events that it completes.
