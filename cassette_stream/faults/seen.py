@@ -196,8 +196,13 @@ class Heard:
             del self._body[: event.end - self.whole]
             self.whole = event.end
             seen = Seen(
-                raw=raw, number=self._count, name=event.event, data=event.data, dialect=None
+                raw=raw,
+                number=self._count,
+                name=event.event,
+                data=event.data,
+                dialect=self._dialect,
             )
             if self._dialect is None:
                 self._dialect = dialect_of([seen.value])
-            self.new.append((replace(seen, dialect=self._dialect), event.start))
+                seen = replace(seen, dialect=self._dialect)
+            self.new.append((seen, event.start))
