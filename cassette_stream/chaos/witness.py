@@ -69,13 +69,13 @@ class Witnessed:
         """
         for steps, step in enumerate(script):
             match step:
-                case Wait(seconds):
-                    self.moment += seconds
+                case Emit():
+                    self.body += step.data
+                    self.frames.append((self.moment, len(step.data)))
+                case Wait():
+                    self.moment += step.seconds
                 case Head(headers=headers):
                     self.is_coded = any(name.lower() == "content-encoding" for name, _ in headers)
-                case Emit(data):
-                    self.body += data
-                    self.frames.append((self.moment, len(data)))
                 case Fail(kind):
                     self.ending = str(kind)
             if steps > _MOST_STEPS or self.patience < self.moment < math.inf:
