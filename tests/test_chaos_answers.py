@@ -29,7 +29,7 @@ from cassette_stream.chunks import (
 )
 from cassette_stream.wire import SSEDecoder
 
-many = settings(max_examples=300 if SOAK else 40, deadline=None)
+many = settings(max_examples=300 if SOAK else 20, deadline=None)
 RESPONSES: TypeAdapter[Any] = TypeAdapter(openai.types.responses.ResponseStreamEvent)
 MESSAGES: TypeAdapter[Any] = TypeAdapter(anthropic.types.RawMessageStreamEvent)
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import SOAK
 
 from cassette_stream.chaos.shrink import shrink_plan
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults import Byte, Event, Plan, Rule, Time, catalogue, parse_rule, text_of
 
+many = settings(max_examples=400 if SOAK else 30, deadline=None)
 ids = st.sampled_from([info.id for info in catalogue().values() if info.make is not None])
 places = (
     st.builds(Event, st.integers(1, 40))
@@ -53,6 +55,7 @@ def layers(plan: Plan) -> set[str]:
     return {rule.layer for rule in plan.rules}
 
 
+@many
 @given(plan=plans, data=st.data())
 def test_what_comes_out_fails_and_was_tried(plan: Plan, data: st.DataObject) -> None:
     wanted = data.draw(st.sampled_from(sorted(layers(plan))))
@@ -65,6 +68,7 @@ def test_what_comes_out_fails_and_was_tried(plan: Plan, data: st.DataObject) -> 
     assert len(shrunk.plan.rules) == 1
 
 
+@many
 @given(plan=plans, data=st.data())
 def test_shrinking_what_is_shrunk_changes_nothing(plan: Plan, data: st.DataObject) -> None:
     wanted = data.draw(st.sampled_from(sorted(layers(plan))))
@@ -86,7 +90,7 @@ def test_shrinking_what_is_shrunk_changes_nothing(plan: Plan, data: st.DataObjec
         assert shrink_plan(shrunk.plan, fails, most=100_000).plan == shrunk.plan
 
 
-@settings(max_examples=40)
+@many
 @given(plan=plans, most=st.integers(0, 30))
 def test_it_takes_no_more_trials_than_it_may_and_none_twice(plan: Plan, most: int) -> None:
     fails, tried = counted(lambda it: True)
@@ -96,12 +100,13 @@ def test_it_takes_no_more_trials_than_it_may_and_none_twice(plan: Plan, most: in
     assert len(set(map(repr, tried))) == len(tried)
 
 
+@many
 @given(plan=plans)
 def test_what_fails_in_no_smaller_way_stays_as_it_is(plan: Plan) -> None:
     assert shrink_plan(plan, lambda it: it == plan).plan == plan
 
 
-@settings(max_examples=40)
+@many
 @given(first=st.integers(1, 40), more=st.integers(0, 60))
 def test_the_earliest_place_is_found_though_later_ones_do_not_fail(first: int, more: int) -> None:
     at = {first, first + more}
