@@ -175,7 +175,7 @@ def test_another_text_call_or_finish_is_another_answer(answer: Answer, letter: s
 @pytest.mark.parametrize(
     "value",
     [None, 7, object(), [], {}, {"a": 1}, [1, 2], [{"a": 1}], int, b"bytes", {"choices": 7}],
-    ids=repr,
+    ids=lambda it: type(it).__name__,
 )
 def test_what_is_no_answer_is_none_and_no_error(value: object) -> None:
     found = answer_of(value)
