@@ -257,6 +257,28 @@ def test_a_last_event_without_its_blank_line_is_none(end: bytes) -> None:
 
 
 @pytest.mark.parametrize("end", LINE_ENDS, ids=repr)
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ([b"data"], [b"data: new"]),
+        ([b"data", b"data"], [b"data: new"]),
+        ([b"data:", b"data"], [b"data:new"]),
+        ([b"data: a", b"id: 7", b"data: b", b"event: e"], [b"data: new", b"id: 7", b"event: e"]),
+        ([b"id: 7", b"data", b"data: b"], [b"id: 7", b"data: new"]),
+        ([b": data: x", b"database: 1", b"data: a"], [b": data: x", b"database: 1", b"data: new"]),
+    ],
+    ids=repr,
+)
+def test_other_data_takes_the_place_of_all_data_lines_and_of_no_other(
+    end: bytes, lines: list[bytes], wanted: list[bytes]
+) -> None:
+    body = end.join([*lines, b"", b""])
+    told = edit_events(iter([Emit(body)]), lambda seen: seen.with_data(b"new"))
+
+    assert sent(told) == end.join([*wanted, b"", b""])
+
+
+@pytest.mark.parametrize("end", LINE_ENDS, ids=repr)
 def test_an_event_cut_anywhere_is_edited_alike(end: bytes) -> None:
     event = end.join([b": note", b"event: e", b"data: {", b'data: "a":1}', b"id: 7", b"", b""])
     wanted = end.join([b": note", b"event: e", b"data: new", b"id: 7", b"", b""])

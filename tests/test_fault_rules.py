@@ -173,6 +173,7 @@ def a_fault(script: Any) -> Any:
         (lambda: check_event(Event(1, inside="json")), "leave out inside=json"),
         (lambda: Rule("body.fin"), "body.fin takes a place (event, byte, chunk, after_text, time, when), as in body.fin@event=3"),
         (lambda: Rule("body.fin", at=3), "at is 3; it can be an Event, a Byte, a Chunk"),
+        (lambda: Rule("json.nul", at=Event(1, after=True), p=0.5), "json.nul changes an event, there is no after"),
         (lambda: Rule("connect.dns", at=Event(1)), "connect.dns takes no place, and not event=1"),
         (lambda: Rule("sse.bom", at=When("a", 1)), "sse.bom takes no place, and not when=a==1"),
         (lambda: Rule("body.fin", at=Event(1), parameters={"x": 1}), "body.fin takes no 'x'; there are http_chunk"),

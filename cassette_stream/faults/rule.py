@@ -107,8 +107,11 @@ class Rule:
             if told != known[name].default:  # as if it had not been given
                 read[name] = told
         object.__setattr__(self, "parameters", read)
-        if info.make is not None and not self.is_random:
-            self.build()  # it may know more than the catalogue says
+        if info.make is not None:
+            # It may know more than the catalogue says, whatever is drawn in the end.
+            place = {"at": self.at} if self.at is not None else {}
+            sample = {name: drawn(it, known[name], info.id) for name, it in read.items()}
+            info.make(**place, **sample)
 
     @property
     def info(self) -> FaultInfo | None:

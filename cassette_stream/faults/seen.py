@@ -22,6 +22,7 @@ Edit: TypeAlias = tuple[int, int, bytes]
 """Where it begins, where it ends, and what stands there instead."""
 
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_DATA_LINE = re.compile(rb"(?:\A|(?<=[\r\n]))data(?:: ?([^\r\n]*)|(?=[\r\n]))")
 _BOM = b"\xef\xbb\xbf"
 
 NO_JSON = object()
@@ -80,11 +81,15 @@ class Seen:
 
     def with_data(self, data: bytes) -> list[Edit]:
         """The edits that give it other *data*, on the line where its data begins."""
-        values = data_values(self.raw)
-        first, *others = values
-        # A line that goes takes its field name and its line end along.
-        gone = [(values[number][1], end, b"") for number, (_, end) in enumerate(others)]
-        return [(*first, data), *gone]
+        first, *others = _DATA_LINE.finditer(self.raw)
+        # A field without a colon has no value to stand behind.
+        told = (
+            (*first.span(1), data)
+            if first[1] is not None
+            else (first.end(), first.end(), b": " + data)
+        )
+        gone = [(_before(self.raw, line.start()), line.end(), b"") for line in others]
+        return [told, *gone]
 
     def with_value(self, value: object) -> list[Edit]:
         """The edits that make its data the JSON of *value*."""
@@ -127,6 +132,11 @@ class Seen:
 
     def replaced_by(self, data: bytes) -> list[Edit]:
         return [(self.start, len(self.raw), data)]
+
+
+def _before(raw: bytes, start: int) -> int:
+    """Where the line end before the line at *start* begins."""
+    return start - (2 if raw[:start].endswith(b"\r\n") else 1)
 
 
 def json_bytes(value: object) -> bytes:
