@@ -29,7 +29,7 @@ from reference_server import (
     silence,
 )
 
-__all__ = ("CASES", "LARGE", "ONE", "SOON", "THREE", "TWO", "UNDER_TRIO", "Case")
+__all__ = ("CASES", "LARGE", "ONE", "OVER_TLS", "SOON", "THREE", "TWO", "UNDER_TRIO", "Case")
 
 ONE, TWO, THREE = (b'data: {"n": %d}\n\n' % n for n in (1, 2, 3))
 """The events of the recording that each rule breaks."""

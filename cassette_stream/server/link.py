@@ -11,11 +11,16 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Coroutine
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-__all__ = ("ClientGoneError", "Link")
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ("ClientGoneError", "Handshake", "Link")
 
 _INBOX_LIMIT = 1 << 20
+_GOODBYE = 0.1
+"""How many seconds a client may take to say goodbye in its turn."""
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
@@ -32,10 +37,13 @@ class Link(asyncio.Protocol):
     """
 
     def __init__(
-        self, serve: Callable[[Link], Coroutine[None, None, None]], links: set[Link]
+        self,
+        serve: Callable[[Link], Coroutine[None, None, None]],
+        links: set[Link],
     ) -> None:
         self._serve = serve
         self._links = links
+        self._below: asyncio.Transport | None = None  # what TLS goes over
         self._inbox = bytearray()
         self._news = asyncio.Event()
         self._gone = asyncio.Event()
@@ -44,9 +52,20 @@ class Link(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = self._closing = cast("asyncio.Transport", transport)
         # A write is over when the kernel has all of it, so what counts as sent was sent.
         self._transport.set_write_buffer_limits(0)
+        self._begin()
+
+    def encrypted(
+        self, transport: asyncio.Transport, below: asyncio.Transport, *, close_notify: bool
+    ) -> None:
+        """Begin to speak over *transport*, which is TLS over *below*."""
+        self._transport, self._below = transport, below
+        self._closing = transport if close_notify else below
+        self._begin()
+
+    def _begin(self) -> None:
         self._links.add(self)
         self.task = asyncio.get_running_loop().create_task(self._serve(self))
         self.task.add_done_callback(lambda _: self._transport.abort())
@@ -95,6 +114,11 @@ class Link(asyncio.Protocol):
         if not self._gone.is_set():
             self._transport.write(data)
             await self._writable.wait()
+            # Of what TLS holds back, and of what is held back below it, nobody tells.
+            while self._below and (
+                self._transport.get_write_buffer_size() or self._below.get_write_buffer_size()
+            ):
+                await self.wait(0.001)
         if self._gone.is_set():
             raise ClientGoneError
 
@@ -113,7 +137,7 @@ class Link(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close with FIN, after everything that was written; comes back when that is done."""
-        self._transport.close()
+        self._closing.close()
         await self._closed.wait()
 
     async def reset(self) -> None:
@@ -128,6 +152,52 @@ class Link(asyncio.Protocol):
             await self.wait(0.001)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._transport.abort()
+
+
+class Handshake(asyncio.Protocol):
+    """The protocol of a connection until it is encrypted; from then on that is *link*.
+
+    A client that does not come to the end of the handshake is dropped.
+
+    Args:
+        link: What speaks then.
+        tls: How to encrypt.
+        close_notify: Whether TLS says that it ends before the connection is closed.
+        tasks: Holds the task of this handshake as long as it takes.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        tls: ssl.SSLContext,
+        *,
+        close_notify: bool,
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        self._link = link
+        self._tls = tls
+        self._close_notify = close_notify
+        self._tasks = tasks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        below = cast("asyncio.Transport", transport)
+        task = asyncio.get_running_loop().create_task(self._encrypt(below))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _encrypt(self, below: asyncio.Transport) -> None:
+        try:
+            above = await asyncio.get_running_loop().start_tls(
+                below,
+                self._link,
+                self._tls,
+                server_side=True,
+                ssl_shutdown_timeout=_GOODBYE,
+            )
+        except OSError:
+            return
+        if above is not None and not above.is_closing():
+            self._link.encrypted(above, below, close_notify=self._close_notify)
 
 
 def _unsent(sock: socket.socket) -> int:

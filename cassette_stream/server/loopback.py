@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from threading import Condition
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cassette_stream.cassette.model import Cassette, How, Interaction, Request
 from cassette_stream.chunks import ModelResponse
@@ -26,6 +26,9 @@ from cassette_stream.server.link import Link
 from cassette_stream.server.performance import refuse
 from cassette_stream.server.routes import Pace, Played, Routes, Where, raw, speed_of
 from cassette_stream.server.thread import ServerThread
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ("LoopbackServer",)
 
@@ -42,16 +45,28 @@ class LoopbackServer:
         gap: Seconds between two events of a model's stream.
         first_gap: Seconds before the first event; *gap* if not given.
         compress: All streams and bodies are gzipped, whatever the client accepts.
+        tls: How to encrypt; its certificate is what clients have to trust. HTTP/1.1 alone is
+            spoken: what happens to streams of HTTP/2 is performed in-process, by a transport.
+        close_notify: Whether a connection over TLS says that it ends before it is closed, as
+            it should; without that, clients cannot tell an end from a connection that is cut.
     """
 
     def __init__(
-        self, *, gap: float = 0.0, first_gap: float | None = None, compress: bool = False
+        self,
+        *,
+        gap: float = 0.0,
+        first_gap: float | None = None,
+        compress: bool = False,
+        tls: ssl.SSLContext | None = None,
+        close_notify: bool = True,
     ) -> None:
         first = gap if first_gap is None else first_gap
         if not (gap >= 0 and first >= 0):
             raise ValueError(f"gaps must be 0 seconds or more, not {gap} and {first}")
         self._routes = Routes(Endpoints(gap=gap, first_gap=first), complete)
         self._compress = compress
+        self._tls = tls
+        self._close_notify = close_notify
         self._thread: ServerThread | None = None
         self._ended: list[Exchange] = []
         self._told: set[int] = set()
@@ -124,7 +139,7 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:port``, without a slash.
+        """``http://127.0.0.1:port``, or ``https``, without a slash.
 
         Raises:
             RuntimeError: The server is not running.
@@ -208,7 +223,7 @@ class LoopbackServer:
         """
         if self._thread is not None:
             raise RuntimeError("the server is already running")
-        self._thread = ServerThread(self._serve)
+        self._thread = ServerThread(self._serve, tls=self._tls, close_notify=self._close_notify)
 
     def stop(self) -> None:
         """Close everything, and raise the first error of a script that could not be performed.

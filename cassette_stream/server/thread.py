@@ -11,8 +11,12 @@ import socket
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from cassette_stream.server.link import Link
+from cassette_stream.server.link import Handshake, Link
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ("ServerThread",)
 
@@ -23,15 +27,25 @@ _PATIENCE = 10.0
 class ServerThread:
     """A listening server; *serve* is run for each connection, with the server's URL.
 
-    It listens from the moment it is made.
+    It listens from the moment it is made. Connections are encrypted by *tls*, and with
+    *close_notify* they say so when they end.
 
     Raises:
         OSError: There is no port, or no file descriptor.
     """
 
-    def __init__(self, serve: Callable[[Link, str], Coroutine[None, None, None]]) -> None:
+    def __init__(
+        self,
+        serve: Callable[[Link, str], Coroutine[None, None, None]],
+        *,
+        tls: ssl.SSLContext | None = None,
+        close_notify: bool = True,
+    ) -> None:
         self._serve = serve
+        self._tls = tls
+        self._close_notify = close_notify
         self._links: set[Link] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         with ExitStack() as undo:
             # asyncio turns off Nagle's delays only where the protocol is given by its number.
@@ -41,7 +55,8 @@ class ServerThread:
             self._socket.listen()
             self._loop = asyncio.new_event_loop()
             undo.pop_all()
-        self.url = f"http://{_HOST}:{self._socket.getsockname()[1]}"
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://{_HOST}:{self._socket.getsockname()[1]}"
         self._thread = Thread(target=self._run, name="cassette-stream server", daemon=True)
         self._thread.start()
 
@@ -61,10 +76,15 @@ class ServerThread:
             runner.run(self._accept())
 
     async def _accept(self) -> None:
-        server = await self._loop.create_server(self._accepted, sock=self._socket)
+        server = await self._loop.create_server(
+            self._accepted,
+            sock=self._socket,
+        )
         await self._stopped.wait()
         # What the loop is just accepting becomes a link first, else its socket would leak.
         while accepting := asyncio.all_tasks() - {asyncio.current_task()} - self._serving():
+            for handshake in self._handshakes:
+                handshake.cancel()
             await asyncio.wait(accepting)
         server.close()
         links = tuple(self._links)
@@ -76,5 +96,8 @@ class ServerThread:
     def _serving(self) -> set[asyncio.Task[None]]:
         return {link.task for link in self._links}
 
-    def _accepted(self) -> Link:
-        return Link(lambda link: self._serve(link, self.url), self._links)
+    def _accepted(self) -> asyncio.Protocol:
+        link = Link(lambda link: self._serve(link, self.url), self._links)
+        if self._tls is None:
+            return link
+        return Handshake(link, self._tls, close_notify=self._close_notify, tasks=self._handshakes)
