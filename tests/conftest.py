@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
-from support import CORPUS
+from support import CORPUS, SOAK
 
 pytest_plugins = ["pytester"]
 
@@ -20,6 +22,26 @@ if not os.environ.get("CI"):
 def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default mode is that of a developer's machine, wherever the suite runs."""
     monkeypatch.delenv("CI", raising=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of each test that is marked as a matrix, keep one cell in so many, drawn by its name.
+
+    All of them run where CASSETTE_STREAM_SOAK is set, and where they are asked for by name.
+    """
+    if SOAK or any("::" in argument for argument in config.args):
+        return
+    cells: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("matrix"):
+            cells[item.nodeid.partition("[")[0]].append(item)
+    left_out: set[pytest.Item] = set()
+    for several in cells.values():
+        [one_in] = several[0].get_closest_marker("matrix").args
+        ranked = sorted(several, key=lambda item: crc32(item.nodeid.encode()))
+        left_out.update(ranked[-(-len(ranked) // one_in) :])
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 NO_CORPUS = "no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder"

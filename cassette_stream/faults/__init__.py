@@ -1,6 +1,12 @@
-"""Ways in which streams break, as values that rewrite scripts."""
+"""Ways in which streams break, as values that rewrite scripts.
 
-from cassette_stream.faults import body, connect, end, head, json, sem, sse
+The layers are imported when one of them is first named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from cassette_stream.faults.catalogue import catalogue
 from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.draws import Distribution, Range
@@ -14,6 +20,9 @@ from cassette_stream.faults.plan_yaml import read_plan, write_plan
 from cassette_stream.faults.rule import Rule
 from cassette_stream.faults.spec import parse, parse_rule, spec_of, text_of
 from cassette_stream.faults.watch import watch, why_unfired
+
+if TYPE_CHECKING:
+    from cassette_stream.faults import body, connect, end, head, json, sem, sse
 
 __all__ = (
     "AfterText",
@@ -56,3 +65,13 @@ __all__ = (
     "why_unfired",
     "write_plan",
 )
+
+_LAYERS = frozenset({"body", "connect", "end", "head", "json", "sem", "sse"})
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAYERS:
+        from importlib import import_module  # noqa: PLC0415 - only this needs it
+
+        return import_module(f"cassette_stream.faults.{name}")
+    raise AttributeError(f"module 'cassette_stream.faults' has no attribute {name!r}")
