@@ -151,8 +151,8 @@ def httpx_by_hand(base: str) -> Any:
                 continue
             if line == "data: [DONE]":
                 break
-            for choice in json.loads(line.removeprefix("data: "))["choices"]:
-                text.append(choice["delta"].get("content") or "")
+            event = json.loads(line.removeprefix("data: "))
+            text += [choice["delta"].get("content") or "" for choice in event["choices"]]
     return "".join(text)
 
 

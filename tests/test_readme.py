@@ -157,9 +157,7 @@ def test_a_sweep_fails_for_a_reader_that_takes_half_an_answer(tmp_path: Path) ->
         "with LoopbackServer() as server:\n"
         "    client.base_url = server.openai_url\n"
         "    with use_cassette('cassettes/count.yaml'):\n"
-        "        ask()\n"
-        + code
-        + "try:\n    test_no_broken_stream_passes_for_an_answer()\n"
+        "        ask()\n" + code + "try:\n    test_no_broken_stream_passes_for_an_answer()\n"
         "except AssertionError as error:\n    print(error)\n",
         CI="",
     )
