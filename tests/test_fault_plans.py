@@ -62,7 +62,7 @@ faults:
     - name: overloaded-mid-stream
       fault: sem.error_event
       with: {type: overloaded_error, message: Overloaded}
-      at: {event: 20}
+      at: {after_text: 20}
       scope: {match: {path: "*/messages", model: "claude-*"}, times: 2}   # then works
     - name: slow-start
       fault: head.delay
@@ -75,9 +75,6 @@ faults:
       fault: head.429
       with: {retry_after: "1", form: seconds}   # seconds | http-date | ms | absent | inf
       scope: {attempt: 1..2}
-    - name: silent-after-some-words
-      fault: body.stall
-      at: {after_text: 20}
 """
 
 
@@ -89,7 +86,7 @@ def test_the_plan_of_the_manual_reads_as_it_is_meant() -> None:
                 request=1, attempt=1, expect="raises",
             ),
             Rule(
-                "sem.error_event", at=Event(20), name="overloaded-mid-stream", times=2,
+                "sem.error_event", at=AfterText(20), name="overloaded-mid-stream", times=2,
                 parameters={"type": "overloaded_error", "message": "Overloaded"},
                 match=Match(path="*/messages", model="claude-*"),
             ),
@@ -99,7 +96,6 @@ def test_the_plan_of_the_manual_reads_as_it_is_meant() -> None:
             ),
             Rule("body.slice", name="drip", parameters={"size": Range(1, 7)}),
             Rule("head.429", name="rate-limited-twice", attempt=Span(1, 2)),
-            Rule("body.stall", at=AfterText(20), name="silent-after-some-words"),
         ),
         seed=20261123,
     )  # fmt: skip
@@ -211,7 +207,7 @@ def a_rule(text: str) -> str:
         (a_rule("{fault: body.fin, at: {event: 1}, p: 1, p: 1}"), "p.yaml:3:45: 'p' is there twice"),
         (a_rule("{fault: body.fin, with: {distribution: fixed, value: 1}}"), "body.fin has not one duration to distribute but none"),
         (a_rule("{fault: head.delay, with: {distribution: fixed}}"), "p.yaml:3:5: seconds: fixed takes value and max, this has nothing"),
-        (a_rule("{fault: sem.error_event, at: {after_text: 20}}"), "p.yaml:3:5: sem.error_event takes event, and not after_text=20"),
+        (a_rule("{fault: json.cut, at: {after_text: 20}}"), "p.yaml:3:5: json.cut takes event, and not after_text=20"),
         (a_rule("{fault: body.slice, with: {size: 7..1}}"), "p.yaml:3:5: size is '7..1'; a range goes up"),
         (a_rule("{fault: body.fin, at: {byte: 1}, name: a}\n  - {fault: body.fin, at: {byte: 1}, name: a}"), "two rules are called 'a'"),
     ],

@@ -10,6 +10,7 @@ import httpx
 import httpx2
 import pytest
 from breaking import ENCODERS, answer, outcome, stream
+from fault_laws import streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import SOAK
@@ -25,7 +26,8 @@ from cassette_stream.exceptions import (
     StreamProtocolError,
     Timeout,
 )
-from cassette_stream.faults import Event, FaultInfo, Rule, catalogue, sem
+from cassette_stream.faults import Event, FaultInfo, Rule, catalogue, parse, sem
+from cassette_stream.faults.dialect import text_in
 from cassette_stream.faults.edit import events_in
 from cassette_stream.script import Emit, Head, Step, Wait
 
@@ -553,3 +555,23 @@ def test_what_makes_no_sense_is_refused_with_what_would(make: Any, words: str) -
         make()
 
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("then", ["end", "goes_on"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(data=st.data(), count=st.integers(1, 30))
+def test_an_error_can_come_after_so_much_text(
+    dialect: Dialect, then: str, data: st.DataObject, count: int
+) -> None:
+    steps = data.draw(streams([dialect]))
+    clean = events_in(steps)
+    said = list(itertools.accumulate(len(text_in(seen.value, dialect)) for seen in clean))
+    before = next(n for n, length in enumerate(said, 1) if length >= count)
+    fault = parse(f"sem.error_event@after_text={count},then={then}")
+
+    told = [seen.raw for seen in events_in(fault(iter(steps)))]
+
+    raw = [seen.raw for seen in clean]
+    assert told[:before] == raw[:before]
+    assert told[before] != raw[before]
+    assert told[before + 1 :] == (raw[before:] if then == "goes_on" else [])

@@ -7,10 +7,10 @@ keeps its chunk and its time; what it puts in comes in the chunk in which its pl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from cassette_stream.faults.place import Event
+from cassette_stream.faults.place import AfterText, Event, EventPlace
 from cassette_stream.faults.seek import seek
 from cassette_stream.faults.seen import (
     NO_JSON,
@@ -46,18 +46,15 @@ PairChange: TypeAlias = Callable[[Seen, Seen, int], Sequence[Edit]]
 Settle: TypeAlias = Callable[[Sequence[Seen], bool], Sequence[Sequence[Edit]]]
 
 
-def edit_event(script: Script, place: Event, change: Change) -> Script:
+def edit_event(script: Script, place: EventPlace, change: Change) -> Script:
     """The *script* with one event changed; one without it is left whole.
 
     *change* gets the event, and gives edits in order, in places of its `Seen.raw`.
     """
     heard = Heard()
-    found = yield from seek(heard.listen(script), place)
-    if found is None:
-        return
-    before = heard.size - sum(map(_size, found.steps))
-    edits = change(heard.seen(before + found.start))
-    yield from edited(found.steps, [(found.start + a, found.start + b, new) for a, b, new in edits])
+    steps, seen, start = yield from _event_at(heard, heard.listen(script), place)
+    edits = () if seen is None else change(seen)
+    yield from edited(steps, [(start + a, start + b, new) for a, b, new in edits])
     yield from script
 
 
@@ -97,28 +94,51 @@ def insert_block(script: Script, place: Event, *lines: bytes) -> Script:
     return edit_event(script, place, change)
 
 
-def end_at(script: Script, place: Event, ending: Callable[[Seen], bytes | None]) -> Script:
+def end_at(script: Script, place: EventPlace, ending: Callable[[Seen], bytes | None]) -> Script:
     """The *script* up to one event, and what *ending* makes of that instead of all the rest.
 
     A script without the event, or of whose event *ending* makes None, is left whole.
     """
     heard = Heard()
-    found = yield from seek(heard.listen(script), place)
-    if found is None:
-        return
-    seen = heard.seen(heard.size - sum(map(_size, found.steps)) + found.start)
-    told = ending(seen)
-    if told is None:
-        yield from found.steps
+    steps, seen, start = yield from _event_at(heard, heard.listen(script), place)
+    told = None if seen is None else ending(seen)
+    if seen is None or told is None:
+        yield from steps
         yield from script
         return
-    left = found.start + seen.start
-    for step in found.steps:
+    left = start + seen.start
+    for step in steps:
         if isinstance(step, Emit) and len(step.data) > left:
             yield Emit(step.data[:left] + told)
             return
         left -= _size(step)
         yield step
+
+
+def _event_at(
+    heard: Heard, script: Script, place: EventPlace
+) -> Generator[Step, None, tuple[list[Step], Seen | None, int]]:
+    """Give the steps before the event at *place*; return those that hold it, and where it begins.
+
+    After so much text that is the next event, whatever it says. None stands for no such event.
+    """
+    found = yield from seek(script, place)
+    if found is None:
+        return [], None, 0
+    steps, before = list(found.steps), heard.size - sum(map(_size, found.steps))
+    at = before + found.start
+    if not isinstance(place, AfterText):
+        return steps, heard.seen(at), found.start
+    while (following := heard.after(at - 1)) is None:
+        step = next(script, None)
+        if step is None or isinstance(step, Fail):
+            steps += [] if step is None else [step]
+            heard.finish()
+            following = heard.after(at - 1)
+            break
+        steps.append(step)
+    seen, at = following or (None, at)
+    return steps, seen, at - before
 
 
 def edit_events(script: Script, change: Change) -> Script:

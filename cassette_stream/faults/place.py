@@ -19,11 +19,13 @@ from cassette_stream.faults.inside import INSIDES, Inside
 from cassette_stream.faults.parameter import quoted
 
 __all__ = (
+    "EVENT_PLACES",
     "PLACES",
     "AfterText",
     "Byte",
     "Chunk",
     "Event",
+    "EventPlace",
     "Place",
     "Time",
     "When",
@@ -189,6 +191,13 @@ class When:
 
 Place: TypeAlias = Event | Byte | Chunk | AfterText | Time | When
 
+EventPlace: TypeAlias = Event | AfterText | When
+"""Where one event can be meant: that event, the next one after so much text, the first with
+a value."""
+
+EVENT_PLACES = ("event", "after_text", "when")
+"""The locators of these."""
+
 PLACES = ("event", "byte", "chunk", "after_text", "time", "when")
 """The locators by name: the places where something can happen between two bytes."""
 
@@ -211,15 +220,15 @@ def check_place(at: object) -> None:
         raise PlanError(f"at is {at!r}; it can be an Event, a Byte, a Chunk ...")
 
 
-def check_event(at: object) -> None:
-    """Refuse what is not one whole event.
+def check_event(at: object, *, named_only: bool = True) -> None:
+    """Refuse what does not mean one whole event; or, *named_only*, does not name it.
 
     Raises:
         PlanError: *at* is another place.
     """
-    if not isinstance(at, Event):
+    if not isinstance(at, Event if named_only else EventPlace):
         raise PlanError(f"at is {at!r}; it can be an Event")
-    if at.inside is not None or at.after:
+    if isinstance(at, Event) and (at.inside is not None or at.after):
         more = "after" if at.after else f"inside={at.inside}"
         raise PlanError(f"this happens to event {at.n} as a whole: leave out {more}")
 

@@ -10,7 +10,7 @@ from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_resp
 from cassette_stream.faults.edit import Edit, Seen, edit_event, end_at
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.place import Event, check_event
+from cassette_stream.faults.place import EVENT_PLACES, Event, EventPlace, check_event
 from cassette_stream.faults.sem.words import CHAT_HEAD, Json, dialects, in_style, written
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _ERROR = (_TYPE, _MESSAGE, _CODE, _THEN)
 
 
 def _struck(
-    script: Script, at: Event, then: str, error_of: Callable[[Seen], bytes | None]
+    script: Script, at: EventPlace, then: str, error_of: Callable[[Seen], bytes | None]
 ) -> Script:
     """The *script* with an error at one event, and after it what *then* says."""
 
@@ -77,14 +77,14 @@ class ErrorEvent:
     A stream of no known dialect, or without the event, is left whole.
     """
 
-    at: Event
+    at: EventPlace
     type: str = ""
     message: str = _OVERLOADED
     code: str = ""
     then: str = "end"
 
     def __post_init__(self) -> None:
-        check_event(self.at)
+        check_event(self.at, named_only=False)
         check_parameters(self, _ERROR)
 
     def __call__(self, script: Script) -> Script:
@@ -131,13 +131,13 @@ _WITH_CHOICES = (
 class ErrorWithChoices:
     """As `ErrorEvent`, in a chunk that looks like the others: so OpenRouter reports one."""
 
-    at: Event
+    at: EventPlace
     quirk: str = "finish_reason"
     message: str = _OVERLOADED
     then: str = "end"
 
     def __post_init__(self) -> None:
-        check_event(self.at)
+        check_event(self.at, named_only=False)
         check_parameters(self, _WITH_CHOICES)
 
     def __call__(self, script: Script) -> Script:
@@ -165,12 +165,12 @@ class ErrorWithChoices:
 class ErrorString:
     """As `ErrorEvent`, with a text where the error belongs: so Ollama and LM Studio do."""
 
-    at: Event
+    at: EventPlace
     message: str = _OVERLOADED
     then: str = "end"
 
     def __post_init__(self) -> None:
-        check_event(self.at)
+        check_event(self.at, named_only=False)
         check_parameters(self, (_MESSAGE, _THEN))
 
     def __call__(self, script: Script) -> Script:
@@ -196,13 +196,13 @@ _DETAIL = (
 class ErrorDetail:
     """As `ErrorEvent`, and nothing in it is called an error: so web frameworks report one."""
 
-    at: Event
+    at: EventPlace
     key: str = "detail"
     message: str = _OVERLOADED
     then: str = "end"
 
     def __post_init__(self) -> None:
-        check_event(self.at)
+        check_event(self.at, named_only=False)
         check_parameters(self, _DETAIL)
 
     def __call__(self, script: Script) -> Script:
@@ -226,7 +226,7 @@ FAULTS = (
         description="The provider reports an error as an event, in the words of the dialect.",
         reference="anthropics/anthropic-sdk-python#688",
         make=ErrorEvent,
-        places=("event",),
+        places=EVENT_PLACES,
         parameters=_ERROR,
         dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
         common=True,
@@ -250,7 +250,7 @@ FAULTS = (
         description="A chunk like the others carries an error, or a native finish reason of one.",
         reference="diegosouzapw/OmniRoute#8210",
         make=ErrorWithChoices,
-        places=("event",),
+        places=EVENT_PLACES,
         parameters=_WITH_CHOICES,
         dialects=dialects("openai_chat"),
     ),
@@ -262,7 +262,7 @@ FAULTS = (
         description="The error is a text and no object.",
         reference="ollama/ollama#7668",
         make=ErrorString,
-        places=("event",),
+        places=EVENT_PLACES,
         parameters=(_MESSAGE, _THEN),
     ),
     FaultInfo(
@@ -273,7 +273,7 @@ FAULTS = (
         description="An object with a detail or a message comes, and then the stream ends.",
         reference="measured",
         make=ErrorDetail,
-        places=("event",),
+        places=EVENT_PLACES,
         parameters=_DETAIL,
     ),
 )
