@@ -29,12 +29,11 @@ from reference_server import (
     silence,
 )
 
-__all__ = ("CASES", "LARGE", "ONE", "OVER_TLS", "SOON", "THREE", "TWO", "UNDER_TRIO", "Case")
+__all__ = ("CASES", "LARGE", "ONE", "OVER_TLS", "THREE", "TWO", "UNDER_TRIO", "Case")
 
 ONE, TWO, THREE = (b'data: {"n": %d}\n\n' % n for n in (1, 2, 3))
 """The events of the recording that each rule breaks."""
 
-SOON = 0.25
 LARGE = b"x" * 20_000_000  # more than the kernel takes without a reader
 SSH = b"SSH-2.0-OpenSSH_9.6"
 ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
@@ -55,6 +54,7 @@ class Case:
         named: Whom the certificate is for.
         host: Whom the URL names.
         limit: The timeout that is short; the others are long.
+        soon: How many seconds that is.
         content: What is uploaded.
         first: What becomes of a request before: nothing, ``read`` or ``held`` open.
         where: What is asked: the server, a port where nobody listens or accepts, a proxy
@@ -74,6 +74,7 @@ class Case:
     named: str = "127.0.0.1"
     host: str = "127.0.0.1"
     limit: str = ""
+    soon: float = 0.25
     content: bytes = b"{}"
     first: str = ""
     where: str = "server"
