@@ -72,7 +72,7 @@ sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
 
 bench: .venv-bench/peers.stamp
-	@for name in sse cassettes live_tee recording replay completion imports; do \
+	@for name in sse cassettes live_tee recording replay chaos completion imports; do \
 		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
 	done
 

@@ -26,6 +26,7 @@ HEADERS = {"content-type": "text/event-stream"}
 BODY = {"model": "gpt-4o-mini", "stream": True, "messages": [{"role": "user", "content": "Go."}]}
 BASELINE = "httpx.MockTransport"
 OURS, OURS_EXPLICIT = "cassette-stream", "cassette-stream, session.transport()"
+OURS_BROKEN = "cassette-stream, with a fault"
 RECORDERS = (OURS, "vcrpy", "cassetter")
 
 Options: TypeAlias = dict[str, Any]
@@ -77,6 +78,7 @@ class Stages:
 
     def all(self) -> dict[str, Stage]:
         found: dict[str, Stage] = {BASELINE: self.mock_transport, OURS_EXPLICIT: self.explicit}
+        found[OURS_BROKEN] = self.broken
         found |= {name: partial(self.played, name) for name in self.paths}
         others: dict[str, Stage] = {"pytest-httpx": self.pytest_httpx, "respx": self.respx}
         found |= {name: stage for name, stage in others.items() if version_of(name)}
@@ -93,6 +95,13 @@ class Stages:
         with use_cassette(self.paths[OURS], allow_repeats=self.repeats) as session:
             make = session.async_transport if self.is_async else session.transport
             yield {"transport": make()}
+
+    @contextmanager
+    def broken(self) -> Iterator[Options]:
+        # A silence within the read timeout: every chunk still comes, so the work is the same.
+        fault = "body.stall@event=400,seconds=1"
+        with use_cassette(self.paths[OURS], allow_repeats=self.repeats, faults=fault):
+            yield _PLAIN
 
     @contextmanager
     def mock_transport(self) -> Iterator[Options]:
