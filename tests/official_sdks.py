@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import httpx2
+import pytest
 
 from cassette_stream import completion
 
@@ -334,7 +335,7 @@ class Gemini:
 @cache
 def gemini_client(*, vertex: bool = False) -> tuple[Wire, Any]:
     """One for all: each loads its certificates, which takes longer than a stream."""
-    from google import genai
+    genai = pytest.importorskip("google.genai", reason="google-genai is in the group 'sdks'")
 
     wire = Wire()
     options: Any = {"httpx_client": wire.client(httpx2)}

@@ -29,6 +29,8 @@ from cassette_stream.chaos.verdict import is_good
 from cassette_stream.cli.faults import example_of
 from cassette_stream.faults import catalogue, read_plan
 
+pytestmark = pytest.mark.matrix(3)
+
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 TAGS = frozenset(
     re.findall(

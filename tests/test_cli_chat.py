@@ -248,8 +248,9 @@ def test_what_is_odd_about_an_answer_is_told(own: LoopbackServer) -> None:
     own.respond([STREAM, word("", delta={"tool_calls": [call]}), end, Emit(b"data: [DONE]\n\n")])
     result = ask(own, "openai/m")
 
-    assert result.exit_code == 0
-    assert "JSON" in rows(result)["warning"]
+    assert result.exit_code == 1
+    assert "call 1" in rows(result)
+    assert "tool call 0 (f): arguments are no JSON" in result.stderr
 
 
 def test_a_custom_tool_is_called_with_any_text(own: LoopbackServer) -> None:

@@ -14,6 +14,8 @@ from cassette_stream.cli.faults import WORDS, example_of
 from cassette_stream.faults import FaultInfo, catalogue, parse_rule
 from cassette_stream.faults.info import LAYERS
 
+pytestmark = pytest.mark.matrix(5)
+
 ALL = tuple(catalogue().values())
 
 

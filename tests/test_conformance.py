@@ -42,7 +42,10 @@ Seen: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str, str]
 
 # Trio warns of generators that httpx drops when an upload breaks.
-pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning"),
+    pytest.mark.matrix(3),
+]
 
 MODES = {name: ("sync", "asyncio", *(["trio"] if name in UNDER_TRIO else [])) for name in CASES}
 KEYS: list[Key] = [

@@ -29,6 +29,8 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step
 
+pytestmark = pytest.mark.matrix(3)
+
 MESSAGES = [{"role": "user", "content": "Hello"}]
 FIN = Fail(FailureKind.FIN)
 RESET = Fail(FailureKind.RESET)

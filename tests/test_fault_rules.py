@@ -36,6 +36,8 @@ from cassette_stream.faults.occasion import span_of
 from cassette_stream.faults.parameter import quoted, seconds_of, unquoted
 from cassette_stream.faults.place import check_event
 
+pytestmark = pytest.mark.matrix(2)
+
 some = settings(
     max_examples=2000 if SOAK else 200,
     deadline=None,

@@ -36,6 +36,8 @@ from cassette_stream.transport.httpx import sync_transport
 if TYPE_CHECKING:
     from cassette_stream.faults import Fault, FaultInfo, Place
 
+pytestmark = pytest.mark.matrix(6)
+
 IDS = (
     "fin",
     "reset",

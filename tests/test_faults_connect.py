@@ -16,6 +16,8 @@ from cassette_stream.faults import Injector, Rule, connect, parse, plan_of, spec
 from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 
+pytestmark = pytest.mark.matrix(2)
+
 ROWS = connect.FAULTS
 rows = pytest.mark.parametrize("info", ROWS, ids=lambda info: info.id)
 dialects = pytest.mark.parametrize("dialect", DIALECTS)

@@ -34,6 +34,8 @@ from cassette_stream.faults import Fault, Injector, Rule, head, parse, plan_of, 
 from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 
+pytestmark = pytest.mark.matrix(5)
+
 ROWS = {info.id: info for info in head.FAULTS}
 rows = pytest.mark.parametrize("info", ROWS.values(), ids=lambda info: info.id)
 dialects = pytest.mark.parametrize("dialect", DIALECTS)

@@ -28,6 +28,8 @@ from cassette_stream.faults import parse
 from cassette_stream.script import Emit, Head
 from cassette_stream.transport.httpx import sync_transport
 
+pytestmark = pytest.mark.matrix(4)
+
 FIXTURES = PROJECT / "fixtures"
 CHAT = FIXTURES / "openai_text.yaml"
 CHAT_URL = "https://api.openai.com/v1/chat/completions"

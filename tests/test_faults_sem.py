@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from cassette_stream.faults import Fault
     from cassette_stream.faults.dialect import Dialect
 
+pytestmark = pytest.mark.matrix(6)
+
 ROWS = {info.id: info for info in sem.FAULTS}
 DIALECTS: tuple[Dialect, ...] = tuple(ENCODERS)
 REASONS = ("unknown", "length", "content_filter", "error", "network_error", "", "STOP")

@@ -34,6 +34,8 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.script import Emit, Fail, FailureKind, Head
 
+pytestmark = pytest.mark.matrix(3)
+
 MESSAGES = [{"role": "user", "content": "Hello"}]
 STREAM = {"content-type": "text/event-stream"}
 KEY = "sk-sentinel-0123456789abcdef"

@@ -13,6 +13,8 @@ from wires import ANTHROPIC, DONE, RESPONSES, event, typed
 
 from cassette_stream.client import completion
 
+pytestmark = pytest.mark.matrix(2)
+
 Call = tuple[str, str, str]
 MADE = "call_..."
 """For an id that no server sent."""

@@ -24,6 +24,8 @@ from cassette_stream.cassette.redact import Redactor
 from cassette_stream.cassette.secrets import is_placeholder, placeholder, scan
 from cassette_stream.script import FailureKind
 
+pytestmark = pytest.mark.matrix(3)
+
 CHANCE = random.Random(20261123)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 WORD = LETTERS + "0123456789"

@@ -27,6 +27,8 @@ from cassette_stream.faults import Injector, parse_rule, plan_of
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
 from cassette_stream.server import LoopbackServer
 
+pytestmark = pytest.mark.matrix(3)
+
 some = settings(max_examples=100 if SOAK else 20)
 LIBRARIES = {"httpx": httpx, "httpx2": httpx2}
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

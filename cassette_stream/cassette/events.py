@@ -236,6 +236,8 @@ class Events:
             return self._origin.error("an unresolved merge conflict", line, 0)
         mark = error.problem_mark
         assert mark is not None
+        if error.problem and "nesting depth" in error.problem:  # a limit of libyaml's own
+            return self.error(f"more than {self._max_depth} lists and maps in each other", mark)
         what = f"this is not YAML: {error.problem}"
         if mark.line > self._text.count("\n") - 1:
             return self.error(f"{what}; the document ends too early: was the file cut?", mark)
