@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import SOAK
-from test_injector import BROKEN, EVENTS, FIN, URL, WHOLE, ask, interaction
+from test_injector import BROKEN, EVENTS, FIN, WHOLE, ask, interaction
 
 from cassette_stream import use_cassette
 from cassette_stream.cassette import dumps
