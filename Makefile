@@ -19,12 +19,13 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check sdk-test bench clients clean
+.PHONY: help demo test rest soak check sdk-test bench clients clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
 	@echo 'make test      the test suite with its coverage gate'
 	@echo 'make check     lint, format, types, import contracts'
+	@echo 'make rest      the cells of the large tables that make test left out, and the whole corpus'
 	@echo 'make soak      the suite again with larger counts, without the gate'
 	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
@@ -66,6 +67,10 @@ check: $(VENV)/check.stamp
 
 soak: $(VENV)/test.stamp
 	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto
+
+rest: $(VENV)/test.stamp
+	CASSETTE_STREAM_REST=1 $(BIN)/python -m pytest -n auto
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py
 
 sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-sdks/bin/python -m pytest -m sdk tests

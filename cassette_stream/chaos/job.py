@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, Unpack
+from uuid import uuid4
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
@@ -146,6 +147,7 @@ class Job:
         match_on: As `use_cassette` has it.
         ignore: The same.
         patience: Seconds after which a stream that goes on is a hang.
+        token: Tells this job from others, wherever it is sent.
     """
 
     subject: Subject
@@ -156,6 +158,7 @@ class Job:
     match_on: tuple[str | Matcher, ...]
     ignore: tuple[str, ...]
     patience: float
+    token: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
     @cached_property
     def reader(self) -> CassetteReader:

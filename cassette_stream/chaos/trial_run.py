@@ -20,9 +20,18 @@ _MOST_FRAMES = 120
 _WIDTH = 300
 
 
+_latest: Job | None = None
+"""The job that this process had last: the trials of one sweep come in many pieces."""
+
+
 def run_trials(job: Job, trials: Iterable[Trial], *, recovery: bool) -> list[Result]:
     """What comes of several trials; this is what a worker is asked for."""
-    return [run_trial(job, trial, recovery=recovery) for trial in trials]
+    global _latest  # noqa: PLW0603 - of the process
+    # A worker gets the job anew with each piece, and has made its clean run already.
+    if _latest is None or _latest.token != job.token:
+        _latest = job
+    known = _latest if _latest.token == job.token else job
+    return [run_trial(known, trial, recovery=recovery) for trial in trials]
 
 
 def run_trial(job: Job, trial: Trial, *, recovery: bool = True) -> Result:

@@ -176,6 +176,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         reason = self._outside() or (moment == math.inf and self._may_be_called())
         if reason:
             return self._wait_for_real(moment, reason)
+        # A thread that was seen to wait for the loop may have called it just before.
+        if events := self._descriptors.poll(0):
+            return events
         if moment < math.inf:
             self.clock.move(moment)
         elif not self.clock.end_endless_sleeps(self.clock.hang):
