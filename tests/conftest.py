@@ -12,10 +12,16 @@ from support import CORPUS, SOAK
 
 pytest_plugins = ["pytester"]
 
-# No test depends on wall time. Where CI is set, Hypothesis has such a profile of its own.
-if not os.environ.get("CI"):
-    settings.register_profile("suite", deadline=None)
-    settings.load_profile("suite")
+REST = bool(os.environ.get("CASSETTE_STREAM_REST"))
+
+# No test depends on wall time. Where CI is set, Hypothesis draws the same in every run.
+settings.register_profile(
+    "suite",
+    parent=settings.get_profile("ci" if os.environ.get("CI") else "default"),
+    deadline=None,
+    max_examples=100 if SOAK or REST else 50,
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         [one_in] = several[0].get_closest_marker("matrix").args
         ranked = sorted(several, key=lambda item: crc32(item.nodeid.encode()))
         left_out.update(ranked[-(-len(ranked) // one_in) :])
-    if os.environ.get("CASSETTE_STREAM_REST"):
+    if REST:
         left_out = set(items) - left_out
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]

@@ -50,7 +50,7 @@ ASKS = {"sync": ours, "asyncio": aours, "trio": aours}
 PIECES = {"sync": pieces, "asyncio": apieces, "trio": apieces}
 SOME_SWEEPS = [
     *((dialect, "text", "sync") for dialect in DIALECTS),
-    *((dialect, "calls", way) for dialect in DIALECTS for way in ("sync", "asyncio")),
+    *((dialect, "calls", "asyncio") for dialect in DIALECTS),
     ("openai_chat", "calls", "trio"),
 ]
 SWEEPS = [
