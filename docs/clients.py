@@ -290,13 +290,13 @@ fault of the catalogue ({catalogue} ids). Each fault is counted once, by the wor
 to at any of its places and in any of its variants. Timeout {timeout:g} s, no retries; ours has
 a total timeout as well, which the others do not offer.
 
-| client | raised | full answer | foreign exception | silent | hang | benign: fine | benign: refused |
+| client | raised | full answer | foreign | silent | hang | benign: fine | benign: refused |
 |---|---|---|---|---|---|---|---|
 """
 
 TAIL = """
 *raised*: an exception of the family that the client documents, or a finish reason that is no
-good one. *full answer*: the broken stream still held all of it. *foreign exception*: one of
+good one. *full answer*: the broken stream still held all of it. *foreign*: an exception of
 httpx, json, Python. *silent*: it returned, and something is lost, doubled or made up. *hang*:
 it waited without a deadline. Faults that no client can see, as a lost event in a stream
 without numbers, are not counted.
