@@ -154,6 +154,10 @@ DIFFERENCES = {
     "google-genai": {
         "invalid UTF-8": ("ok", A_NAME_ALONE),
         "benign: unknown event": ("ok", NO_NAMES),
+        "brotli cut": (
+            "SILENT",
+            "ours falls between two events; within one it is EXC, as measured",
+        ),
     },
 }
 WORDS = {
@@ -301,7 +305,7 @@ def test_a_sweep_finds_what_was_measured_on_raw_sockets(sdk: Sdk, tmp_path: Path
 
     helped = {what: "LEAK" for what, _, _ in rows(sdk.helped, sdk.dialect, 2)}
     expected = {what: helped.get(what, came) for what, (_, came) in measured.items()}
-    differing = DIFFERENCES[sdk.name]
+    differing = {it: why for it, why in DIFFERENCES[sdk.name].items() if it in expected}
     for what, (came, _) in differing.items():
         assert expected[what] != came, f"{what} is no difference"
         expected[what] = came
