@@ -27,7 +27,7 @@ from official_sdks import (
 )
 from support import SOAK
 
-from cassette_stream.exceptions import APIError, StreamProtocolError
+from cassette_stream.exceptions import APIError, MalformedStreamError, StreamProtocolError
 
 SAMPLE = 150
 
@@ -52,6 +52,10 @@ STOPPED = (
     "finish_reason: 'The reason the model stopped generating tokens.' It goes on after one, so "
     f"ours raises where the SDK passes on what the model cannot have meant. {CHUNK}"
 )
+LOST = (
+    "sequence_number: 'The sequence number of this event.' They jump, so events were lost, and "
+    "ours raises. https://platform.openai.com/docs/api-reference/responses-streaming"
+)
 NUMBERED = (
     "Asked for enum-encoding=int, it has finishReason 1. 'Parsers accept both enum names and "
     "integer values.' The SDK does not. https://protobuf.dev/programming-guides/json/"
@@ -74,6 +78,8 @@ EXCEPTIONS = {
         ),
     },
     "openai-responses": {
+        # Captured by hand, and shortened: its deltas say less than its own last event.
+        "ai__openai-phase.1__39bad97a": LOST,
         "client__ResponseImageGenerationCreate__e63640de": (
             "'response.completed: Emitted when the model response is complete.' That event is there, "
             "but for its blank line, and ours takes it; the SDK goes by 'If the file ends in the "
@@ -160,11 +166,36 @@ def differences(theirs: Heard, ours: Heard) -> list[str]:
         found.append(f"{there} is not {here}")
     if not all(call.id for answer in ours.answers.values() for call in answer.calls.values()):
         found.append("a call without an id")
+    if calls_cut(theirs):
+        if not isinstance(ours.error, MalformedStreamError):
+            found.append(f"a call was cut by the provider, and we raise {ours.error!r}")
+        return found
     if theirs.broken and not isinstance(ours.error, APIError):
         found.append(f"broken for the SDK ({theirs.error!r}), and we raise {ours.error!r}")
     if not theirs.broken and ours.error is not None:
         found.append(f"whole for the SDK, and we raise {ours.error!r}")
     return found
+
+
+def calls_cut(theirs: Heard) -> bool:
+    """Whether an answer ends as for its calls, and the arguments of one are no JSON.
+
+    Nobody may make such a call. The SDKs leave it to their callers to find out.
+    """
+    return any(
+        finish_of(answer) == "tool_calls" and not is_json(call.spelt)
+        for answer in theirs.answers.values()
+        for call in answer.calls.values()
+        if call.spelt.startswith("{")  # the input of a custom tool is any text
+    )
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("sdk", SDKS)
@@ -200,7 +231,7 @@ def test_the_official_sdk_hears_what_we_hear_in_every_public_stream(corpus: Path
     unexpected = {name: found for name, found in differing.items() if name not in excepted}
     assert not unexpected
     assert ends == {
-        row["id"]: StreamProtocolError if excepted[row["id"]] is STOPPED else type(None)
+        row["id"]: StreamProtocolError if excepted[row["id"]] in {STOPPED, LOST} else type(None)
         for row in sample
         if row["id"] in excepted
     }
