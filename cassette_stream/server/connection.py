@@ -17,7 +17,7 @@ from cassette_stream.server.answers import json_response
 from cassette_stream.server.link import ClientGoneError, Link
 from cassette_stream.server.performance import Performance
 
-__all__ = ("Exchange", "serve_connection")
+__all__ = ("Exchange", "Respond", "answer", "serve_connection")
 
 Respond = Callable[[Request], Script]
 
@@ -118,7 +118,7 @@ async def serve_connection(
                     client_version=incoming.client_version,
                     keep_alive=incoming.keep_alive,
                 )
-                await _answer(request, respond, performance, log=log, complain=complain)
+                await answer(request, respond, performance, log=log, complain=complain)
                 if not performance.reusable:
                     break
         except h11.RemoteProtocolError as error:
@@ -130,7 +130,7 @@ async def serve_connection(
     await link.close()
 
 
-async def _answer(
+async def answer(
     request: Request,
     respond: Respond,
     performance: Performance,
@@ -138,6 +138,7 @@ async def _answer(
     log: Callable[[Exchange], None],
     complain: Callable[[Exception], None],
 ) -> None:
+    """Perform the script that *respond* gives for *request*, and tell *log* how it ended."""
     how, failure = How.CANCELLED, None
     try:
         failure = await performance.run(respond(request))

@@ -95,6 +95,12 @@ class Link(asyncio.Protocol):
         self._news.set()
         self._writable.set()
 
+    @property
+    def protocol(self) -> str | None:
+        """What the two agreed to speak, as ALPN has it; None if they did not."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.selected_alpn_protocol()
+
     async def read(self) -> bytes:
         """The bytes that came, at least one; none once the client is gone."""
         await self._news.wait()

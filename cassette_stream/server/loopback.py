@@ -45,8 +45,8 @@ class LoopbackServer:
         gap: Seconds between two events of a model's stream.
         first_gap: Seconds before the first event; *gap* if not given.
         compress: All streams and bodies are gzipped, whatever the client accepts.
-        tls: How to encrypt; its certificate is what clients have to trust. HTTP/1.1 alone is
-            spoken: what happens to streams of HTTP/2 is performed in-process, by a transport.
+        tls: How to encrypt; its certificate is what clients have to trust. HTTP/2 is spoken
+            where its ALPN offers ``h2`` and the client takes it (extra ``http2``).
         close_notify: Whether a connection over TLS says that it ends before it is closed, as
             it should; without that, clients cannot tell an end from a connection that is cut.
     """
@@ -119,12 +119,12 @@ class LoopbackServer:
 
         Raises:
             ValueError: *pace* is neither ``recorded``, ``instant`` nor a factor above 0.
-            PlanError: A fault makes no sense, or is none that a server of HTTP/1.1 can bring
-                about, such as those of the layer ``connect``.
+            PlanError: A fault makes no sense, or is none that this server can bring about, such
+                as those of the layer ``connect``, and those of HTTP/2 without *tls*.
         """
         interactions = recorded.interactions if isinstance(recorded, Cassette) else recorded
         plan = plan_of(faults)
-        played = Played(interactions, speed_of(pace), plan)
+        played = Played(interactions, speed_of(pace), plan, http2=self._tls is not None)
         self._played.append((played, plan))
         self._routes.add(played)
 
@@ -284,7 +284,11 @@ class LoopbackServer:
     # From here on everything runs in the server's thread.
 
     async def _serve(self, link: Link, url: str) -> None:
-        await serve_connection(
+        serve = serve_connection
+        if link.protocol == "h2":
+            # Only who offers HTTP/2 needs the package that speaks it.
+            from cassette_stream.server.http2 import serve_http2 as serve  # noqa: PLC0415
+        await serve(
             link, url=url, respond=self._respond, log=self._log, complain=self._errors.append
         )
 

@@ -50,15 +50,23 @@ def raw(where: Where, factory: Callable[[Request], Script]) -> Route:
 class Played:
     """The route that plays *interactions*, each once, in their order, by method and path.
 
-    Their replies break as *plan* says; one that was broken can be asked for again.
+    Their replies break as *plan* says; one that was broken can be asked for again. Where
+    *http2* may be spoken, they can break as only its streams do.
 
     Raises:
         PlanError: A rule asks for what no server can do.
     """
 
-    def __init__(self, interactions: Iterable[Interaction], speed: float, plan: Plan) -> None:
+    def __init__(
+        self,
+        interactions: Iterable[Interaction],
+        speed: float,
+        plan: Plan,
+        *,
+        http2: bool = False,
+    ) -> None:
         for rule in plan.active():
-            if (reason := _refusal(rule)) is not None:
+            if (reason := _refusal(rule, http2=http2)) is not None:
                 raise PlanError(reason)
         self._recorded = _Recorded(interactions)
         self._speed = speed
@@ -113,12 +121,12 @@ def _differs(recorded: Request, live: Request) -> str | None:
     return None if _place(recorded) == _place(live) else "method or path differs"
 
 
-def _refusal(rule: Rule) -> str | None:
-    """Why a server of HTTP/1.1 that has answered cannot do what *rule* says; None if it can."""
+def _refusal(rule: Rule, *, http2: bool) -> str | None:
+    """Why a server that has answered cannot do what *rule* says; None if it can."""
     if rule.layer == "connect":
         why = "there is a connection before a server hears of a request"
-    elif rule.layer == "body" and str(rule.fault).startswith("body.h2_"):
-        why = "this server speaks HTTP/1.1"
+    elif str(rule.fault).startswith("body.h2_") and not http2:
+        why = "this server speaks HTTP/1.1 (tls= lets it speak HTTP/2)"
     else:
         return None
     return f"{rule.fault} does not happen at a server, as {why}: let a transport perform it"

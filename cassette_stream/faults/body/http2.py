@@ -1,4 +1,4 @@
-"""How a stream of HTTP/2 ends before its end. No server of ours speaks it: transports do."""
+"""How a stream of HTTP/2 ends before its end; a failure is told in the words that h2 has for it."""
 
 from __future__ import annotations
 
