@@ -114,12 +114,13 @@ def test_two():
 """
 
 
+@pytest.mark.parametrize("workers", [0, 2, 8] if SOAK else [2])
 def test_neither_xdist_nor_the_order_of_the_tests_makes_a_difference(
-    recording: Path, pytester: pytest.Pytester
+    recording: Path, pytester: pytest.Pytester, workers: int
 ) -> None:
     pytester.makepyfile(test_it=TEST.format(tests=str(PROJECT / "tests"), path=str(recording)))
     pytester.runpytest_subprocess(
-        "-n2", "test_it.py::test_two", "test_it.py::test_one"
+        f"-n{workers}", "test_it.py::test_two", "test_it.py::test_one"
     ).assert_outcomes(passed=2)
 
     faults = ("json.cut", "body.clean_end")
