@@ -192,6 +192,10 @@ def certified(case: Case) -> ssl.SSLContext:
     return tls
 
 
+UNHURRIED = 6.0
+"""Seconds of silence, on a machine that is busy."""
+
+
 def patiently(case: Case, ask: Callable[[Case], Seen]) -> Seen:
     """What *ask* finds, with more time where the machine is too busy for what was to come."""
     for soon in (0.25, 1.0, 4.0):
@@ -325,6 +329,10 @@ def test_what_is_met_in_process_is_met_on_a_socket(
         monkeypatch.setattr(socket, "getaddrinfo", resolver(case))
     url, real = slow(key).result() if case.limit else really(key)
     played = replayed(key, url)
+    if case.limit and real["bytes"] != played["bytes"]:
+        # The machine was too busy for all that was to come before the silence.
+        url, real = once(replace(case, soon=UNHURRIED), *key[1:])
+        played = replayed(key, url)
     for what in unlike(key):
         assert real.pop(what) != played.pop(what)
 
