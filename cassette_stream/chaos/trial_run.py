@@ -28,9 +28,9 @@ def run_trials(job: Job, trials: Iterable[Trial], *, recovery: bool) -> list[Res
     """What comes of several trials; this is what a worker is asked for."""
     global _latest  # noqa: PLW0603 - of the process
     # A worker gets the job anew with each piece, and has made its clean run already.
-    if _latest is None or _latest.token != job.token:
-        _latest = job
-    known = _latest if _latest.token == job.token else job
+    known = _latest
+    if known is None or known.token != job.token:
+        known = _latest = job
     return [run_trial(known, trial, recovery=recovery) for trial in trials]
 
 

@@ -19,7 +19,7 @@ from cassette_stream.faults.seekers import Seeker, seeker_of
 from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
 __all__ = ("Found", "seek", "why_missing")
 
@@ -75,20 +75,6 @@ class Found:
         """The bytes of the event."""
         body = b"".join(step.data for step in self.steps if isinstance(step, Emit))
         return body[self.start : self.end]
-
-    def without(self, spans: Sequence[tuple[int, int]]) -> Iterator[Step]:
-        """The steps without the bytes of *spans*, which are in order; emptied chunks go."""
-        position = 0
-        for step in self.steps:
-            if not isinstance(step, Emit):
-                yield step
-                continue
-            data = step.data
-            for start, end in reversed(spans):
-                data = data[: max(0, start - position)] + data[max(0, end - position) :]
-            position += len(step.data)
-            if data or not step.data:
-                yield Emit(data)
 
 
 def seek(script: Script, place: Place) -> Generator[Step, None, Found | None]:

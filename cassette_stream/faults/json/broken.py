@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.edit import Edit, Seen, edit_event, edit_events, edit_pair
+from cassette_stream.faults.edit import Edit, Seen, edit_event, edit_events, edit_pair, edited
 from cassette_stream.faults.inside import data_values, offset_inside
 from cassette_stream.faults.place import Event, event_at
 from cassette_stream.faults.seek import seek
@@ -62,7 +62,8 @@ class Cut:
         if found is None:
             return
         values = ((found.start + a, found.start + b) for a, b in data_values(found.event()))
-        yield from found.without([(max(a, found.at), b) for a, b in values if b > found.at])
+        cut = [(max(a, found.at), b, b"") for a, b in values if b > found.at]
+        yield from edited(found.steps, cut)
         yield from script
 
 

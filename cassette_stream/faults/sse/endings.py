@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.dialect import Dialect
-from cassette_stream.faults.edit import Seen, end_at
+from cassette_stream.faults.edit import Seen, edited, end_at
 from cassette_stream.faults.place import AfterText, Event, When, check_place, event_at
 from cassette_stream.faults.seek import seek
 from cassette_stream.faults.seen import Heard
@@ -86,7 +86,8 @@ class NoFinalBlank:
             return
         size = sum(len(step.data) for step in found.steps if isinstance(step, Emit))
         blank = 2 if found.event().endswith(b"\r\n") else 1
-        yield from found.without([(size - blank, size)] if found.end == size else [])
+        gone = [(size - blank, size, b"")] if found.end == size else []
+        yield from edited(found.steps, gone)
         yield from script
 
 
