@@ -19,7 +19,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rest soak check sdk-test bench clients clean
+.PHONY: help demo test rest soak check sdk-test plugin-test bench clients clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
@@ -28,6 +28,7 @@ help:
 	@echo 'make rest      the cells of the large tables that make test left out, and the whole corpus'
 	@echo 'make soak      the suite again with larger counts, without the gate'
 	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
+	@echo 'make plugin-test  our pytest plugin beside others, and on the major version of pytest before'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
 	@echo 'make bench     the benchmarks, beside their peers'
 
@@ -42,6 +43,12 @@ $(VENV)/check.stamp: pyproject.toml $(VENV)/test.stamp
 
 .venv-openai2/openai2.stamp: pyproject.toml
 	$(call environment,.venv-openai2,openai2)
+
+.venv-plugins/plugins.stamp: pyproject.toml
+	$(call environment,.venv-plugins,plugins)
+
+.venv-pytest8/pytest8.stamp: pyproject.toml
+	$(call environment,.venv-pytest8,pytest8)
 
 .venv-clients/clients.stamp: pyproject.toml
 	$(call environment,.venv-clients,clients)
@@ -76,6 +83,10 @@ sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-sdks/bin/python -m pytest -m sdk tests
 	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
 
+plugin-test: .venv-plugins/plugins.stamp .venv-pytest8/pytest8.stamp
+	.venv-plugins/bin/python -m pytest -p no:randomly -p no:recording -p no:cassetter -p no:asyncio -m plugins tests
+	.venv-pytest8/bin/python -m pytest tests/test_plugin.py
+
 bench: .venv-bench/peers.stamp
 	@for name in sse cassettes live_tee recording replay chaos completion imports; do \
 		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
@@ -85,4 +96,4 @@ clients: .venv-clients/clients.stamp
 	.venv-clients/bin/python docs/clients.py
 
 clean:
-	rm -rf .venv .venv-sdks .venv-openai2 .venv-bench .venv-clients build dist .coverage*
+	rm -rf .venv .venv-sdks .venv-openai2 .venv-plugins .venv-pytest8 .venv-bench .venv-clients build dist .coverage*

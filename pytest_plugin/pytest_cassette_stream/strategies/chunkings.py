@@ -1,4 +1,4 @@
-"""Hypothesis strategies for streams, to be pointed at your own decoder or client."""
+"""Every way in which a network may cut bytes, and more often where decoders break."""
 
 from __future__ import annotations
 
