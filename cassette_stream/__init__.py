@@ -41,8 +41,9 @@ if TYPE_CHECKING:
         completion,
         register_provider,
     )
+    from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
     from cassette_stream.server import LoopbackServer
-    from cassette_stream.session import Session, use_cassette
+    from cassette_stream.session import Session, read_cassette, use_cassette, write_cassette
     from cassette_stream.storage import cassette_name
 
 __all__ = (
@@ -52,9 +53,13 @@ __all__ = (
     "Choices",
     "CustomStreamWrapper",
     "Delta",
+    "Emit",
     "Ending",
+    "Fail",
+    "FailureKind",
     "Function",
     "FunctionCall",
+    "Head",
     "Interaction",
     "LoopbackServer",
     "Message",
@@ -68,6 +73,7 @@ __all__ = (
     "StreamingChoices",
     "ToolCallAccumulator",
     "Usage",
+    "Wait",
     "__version__",
     "acompletion",
     "cassette_name",
@@ -76,10 +82,12 @@ __all__ = (
     "dialects",
     "exceptions",
     "faults",
+    "read_cassette",
     "register_provider",
     "stream_chunk_builder",
     "use_cassette",
     "wire",
+    "write_cassette",
 )
 
 _HOMES = {
@@ -89,9 +97,13 @@ _HOMES = {
     "Choices": "chunks",
     "CustomStreamWrapper": "client",
     "Delta": "chunks",
+    "Emit": "script",
     "Ending": "cassette",
+    "Fail": "script",
+    "FailureKind": "script",
     "Function": "chunks",
     "FunctionCall": "chunks",
+    "Head": "script",
     "Interaction": "cassette",
     "LoopbackServer": "server",
     "Message": "chunks",
@@ -105,12 +117,15 @@ _HOMES = {
     "StreamingChoices": "chunks",
     "ToolCallAccumulator": "chunks",
     "Usage": "chunks",
+    "Wait": "script",
     "acompletion": "client",
     "cassette_name": "storage",
     "completion": "client",
+    "read_cassette": "session",
     "register_provider": "client",
     "stream_chunk_builder": "chunks",
     "use_cassette": "session",
+    "write_cassette": "session",
 }
 _ROOMS = ("chaos", "dialects", "exceptions", "faults", "wire")
 

@@ -242,7 +242,8 @@ def test_nothing():
     assert heavy & set(sys.modules) == set()
 """
     )
-    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:anyio")
+    others = ("hypothesispytest", "anyio", "respx")
+    result = pytester.runpytest_subprocess(*(f"-pno:{name}" for name in others))
 
     result.assert_outcomes(passed=1)
 

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassette_stream import use_cassette
+from cassette_stream import Cassette, read_cassette, use_cassette, write_cassette
 from cassette_stream.cassette.model import How
 from cassette_stream.exceptions import (
     CassetteFormatError,
@@ -37,6 +38,7 @@ from cassette_stream.session import current
 from cassette_stream.session import session as session_module
 
 URL = "https://api.test/v1/chat"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 libraries = pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda it: it.__name__)
 
 
@@ -883,3 +885,24 @@ def test_a_library_that_has_changed_is_named(
 def test_a_redactor_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Redactor"):
         use_cassette(tmp_path / "a.yaml", redact=lambda it: it)
+
+
+def test_a_cassette_is_written_and_read_as_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.yaml"
+    cassette = read_cassette(FIXTURES / "openai_text.yaml")
+    write_cassette(path, cassette)
+
+    assert read_cassette(path).interactions == cassette.interactions
+
+
+def test_a_cassette_is_written_without_its_secrets_unless_that_is_asked_for(tmp_path: Path) -> None:
+    path, key = tmp_path / "a.yaml", "sk-proj-" + "a1B2" * 12
+    [interaction, *_] = read_cassette(FIXTURES / "openai_text.yaml").interactions
+    request = replace(interaction.request, url=f"https://api.test/v1?api_key={key}")
+    cassette = Cassette(interactions=(replace(interaction, request=request),))
+
+    write_cassette(path, cassette)
+    assert key not in path.read_text("utf-8")
+
+    write_cassette(path, cassette, redact=None)
+    assert key in path.read_text("utf-8")

@@ -18,6 +18,7 @@ from cassette_stream.cassette import (
     dump_header,
     dump_interaction,
 )
+from cassette_stream.cassette.match import Matchers
 from cassette_stream.cassette.model import Interaction
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.exceptions import (
@@ -26,13 +27,22 @@ from cassette_stream.exceptions import (
     CassetteWriteError,
     SecretError,
 )
-from cassette_stream.session.options import Mode, Options
+from cassette_stream.session.options import Mode
 
 __all__ = ("commit",)
 
 
-def commit(path: Path, recorded: Sequence[Interaction], options: Options) -> None:
-    """Write *recorded*, which is redacted, to *path*.
+def commit(
+    path: Path,
+    recorded: Sequence[Interaction],
+    *,
+    mode: Mode,
+    redactor: Redactor | None,
+    matchers: Matchers | None = None,
+) -> None:
+    """Write *recorded*, which *redactor* has redacted, to *path*.
+
+    What stands there stays as *mode* says: what *matchers* find again is replaced by `Mode.ALL`.
 
     Raises:
         SecretError: Something in it still looks like a secret; nothing is written.
@@ -41,14 +51,15 @@ def commit(path: Path, recorded: Sequence[Interaction], options: Options) -> Non
         CassetteWriteError: It could not be written; what stood there still does.
     """
     documents = [_checked(interaction, path) for interaction in recorded]
-    if options.redactor is not None:
-        _refuse_secrets(documents, options.redactor, path)
+    if redactor is not None:
+        _refuse_secrets(documents, redactor, path)
     with storage.locked(path):
-        kept = _kept(path, options.mode)
+        kept = _kept(path, mode)
         header = dump_header(f"cassette-stream {__version__}")
         if kept is not None:
             header = kept.header
-            documents = list(_merged(kept, recorded, documents, options))
+            replacing = matchers if mode is Mode.ALL else None
+            documents = list(_merged(kept, recorded, documents, replacing))
         storage.write(path, b"".join([header, *documents]))
 
 
@@ -87,14 +98,13 @@ def _merged(
     kept: CassetteReader,
     recorded: Sequence[Interaction],
     documents: Iterable[bytes],
-    options: Options,
+    replacing: Matchers | None,
 ) -> Iterable[bytes]:
     """What stays, each replaced by the first recording that matches it, then the rest."""
     fresh = dict(enumerate(documents))
-    replaces = options.mode is Mode.ALL
-    lives = [options.matchers.against(it.request) for it in recorded] if replaces else []
+    lives = [replacing.against(it.request) for it in recorded] if replacing else []
     for place in range(len(kept)):
-        request = kept.request(place) if replaces else None
+        request = kept.request(place) if replacing else None
         match = next((n for n in fresh if request and lives[n].agrees(request)), None)
         yield kept.document(place) if match is None else fresh.pop(match)
     yield from fresh.values()

@@ -17,7 +17,7 @@ from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.faults import Faults, Injector, Plan, plan_of
 
-__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode")
+__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode", "redactor_of")
 
 
 class Mode(StrEnum):
@@ -82,7 +82,7 @@ class Options:
             matchers=matchers(_names("match_on", match_on), _names("ignore", ignore)),
             pace=_pace(pace),
             faults=_plan(faults),
-            redactor=_redactor(redact),
+            redactor=redactor_of(redact),
             allow_repeats=allow_repeats,
             before_record_request=before_record_request,
             before_record_response=before_record_response,
@@ -138,7 +138,8 @@ def _names(option: str, values: Sequence[object]) -> Sequence[str]:
 _default_redactor = cache(Redactor)
 
 
-def _redactor(redact: object) -> Redactor | None:
+def redactor_of(redact: object) -> Redactor | None:
+    """The redactor that *redact* stands for."""
     if redact == "default":
         return _default_redactor()
     if redact is None or isinstance(redact, Redactor):

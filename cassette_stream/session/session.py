@@ -273,7 +273,14 @@ class Session:
                 kept.append(interaction)
         try:
             if kept and not self._discarded:
-                commit(self._file, kept, self._options)
+                options = self._options
+                commit(
+                    self._file,
+                    kept,
+                    mode=options.mode,
+                    redactor=options.redactor,
+                    matchers=options.matchers,
+                )
         except CassetteError as error:
             problems.append(error)
         return problems
