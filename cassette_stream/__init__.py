@@ -58,10 +58,11 @@ if TYPE_CHECKING:
         use_cassette,
         write_cassette,
     )
-    from cassette_stream.storage import cassette_name
+    from cassette_stream.storage import CassetteNames, cassette_name
 
 __all__ = (
     "Cassette",
+    "CassetteNames",
     "ChatCompletionDeltaToolCall",
     "ChatCompletionMessageToolCall",
     "Choices",
@@ -115,6 +116,7 @@ __all__ = (
 
 _HOMES = {
     "Cassette": "cassette",
+    "CassetteNames": "storage",
     "ChatCompletionDeltaToolCall": "chunks",
     "ChatCompletionMessageToolCall": "chunks",
     "Choices": "chunks",

@@ -21,7 +21,8 @@ The toolkit, which records and replays::
     ├── HangError
     ├── SweepError
     ├── UnguardedConnectionError
-    └── UnfiredRuleWarning (UserWarning)
+    ├── UnfiredRuleWarning (UserWarning)
+    └── UnplayedWarning (UserWarning)
 
 The client, which speaks to a model::
 
@@ -104,6 +105,7 @@ __all__ = (
     "UnguardedConnectionError",
     "UnknownFaultError",
     "UnplayedError",
+    "UnplayedWarning",
     "UnprocessableEntityError",
     "UnsupportedParamsError",
     "WireFormatError",
@@ -191,6 +193,10 @@ class UnfiredRuleError(PlanError):
 
 class UnfiredRuleWarning(UserWarning):
     """The same, where the plan says that it is no error."""
+
+
+class UnplayedWarning(UserWarning):
+    """Interactions were not played, in a test that need not play them all."""
 
 
 class WireFormatError(ValueError):

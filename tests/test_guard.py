@@ -370,9 +370,7 @@ def test_who_may_look_up_a_name_may_connect_to_its_address(
         with guard.allowed():
             lookup_by("localhost")
         if passing is None:
-            with pytest.raises(
-                UnguardedConnectionError, match=f"to localhost:{port} .* not this one"
-            ):
+            with pytest.raises(UnguardedConnectionError, match=f"to localhost:{port} not this one"):
                 socket.create_connection(("127.0.0.1", port))
         else:
             socket.create_connection(("127.0.0.1", port)).close()

@@ -20,8 +20,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassette_stream import Cassette, read_cassette, use_cassette, write_cassette
+from cassette_stream import (
+    Cassette,
+    block_network,
+    read_cassette,
+    use_cassette,
+    write_cassette,
+)
 from cassette_stream.cassette.model import How
+from cassette_stream.clock import run_virtually
 from cassette_stream.exceptions import (
     CassetteFormatError,
     CassetteMissError,
@@ -35,7 +42,7 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.script import Emit
 from cassette_stream.session import current
-from cassette_stream.session import session as session_module
+from cassette_stream.session.network import refusal
 
 URL = "https://api.test/v1/chat"
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -793,20 +800,17 @@ def test_a_stack_that_no_cassette_sees_is_refused_by_name(tmp_path: Path) -> Non
 )
 def test_the_guard_asks_the_session(tmp_path: Path, options: Any, *, refused: bool) -> None:
     with use_cassette(tmp_path / "a.yaml", **options):
-        reason = session_module._refusal("192.0.2.1", 443, "urllib3")
+        reason = refusal("192.0.2.1", 443, "urllib3")
 
     assert (reason is not None) is refused
-    assert session_module._refusal("192.0.2.1", 443, "urllib3") is None
+    assert refusal("192.0.2.1", 443, "urllib3") is None
 
 
 def test_a_local_service_passes_even_where_it_cannot_be_told_which_session_answers(
     tmp_path: Path,
 ) -> None:
     with use_cassette(tmp_path / "a.yaml"), use_cassette(tmp_path / "b.yaml"):
-        assert (
-            in_a_thread(lambda: session_module._refusal("127.0.0.1", 5432, "a plain socket"))
-            is None
-        )
+        assert in_a_thread(lambda: refusal("127.0.0.1", 5432, "a plain socket")) is None
 
 
 def test_keys_are_gone_before_anything_is_written(tmp_path: Path, provider: Provider) -> None:
@@ -906,3 +910,73 @@ def test_a_cassette_is_written_without_its_secrets_unless_that_is_asked_for(tmp_
 
     write_cassette(path, cassette, redact=None)
     assert key in path.read_text("utf-8")
+
+
+def test_a_block_refuses_other_machines_but_not_this_one() -> None:
+    with block_network(allowed_hosts=["192.0.2.*"]):
+        with pytest.raises(UnguardedConnectionError, match=r"httpx .*blocked.*allowed_hosts"):
+            httpx.get("http://198.51.100.1/")
+        assert refusal("192.0.2.7", 443, "httpx") is None
+        assert refusal("127.0.0.1", 443, "httpx") is None
+        with block_network():
+            assert "blocked" in str(refusal("192.0.2.7", 443, "httpx"))
+        assert refusal("192.0.2.7", 443, "httpx") is None
+
+    assert refusal("198.51.100.1", 443, "httpx") is None
+
+
+def test_a_cassette_in_a_block_plays_and_records_and_does_as_it_was_told(
+    tmp_path: Path, provider: Provider
+) -> None:
+    with block_network(), use_cassette(tmp_path / "a.yaml", guard=False):
+        recorded = ask(provider)
+        assert refusal("192.0.2.7", 443, "httpx") is None
+    with block_network(), use_cassette(tmp_path / "a.yaml", mode="none"):
+        assert ask(offline) == recorded
+
+
+def test_a_block_takes_several_hosts() -> None:
+    with pytest.raises(TypeError, match=r"\('a.test',\)"), block_network(allowed_hosts="a.test"):
+        pass
+
+
+@pytest.mark.parametrize("faults", [(), "body.fin@byte=9"], ids=["whole", "broken"])
+def test_a_session_can_note_what_was_delivered(
+    tmp_path: Path, provider: Provider, faults: Any
+) -> None:
+    with use_cassette(tmp_path / "a.yaml"):
+        live = ask(provider)
+    with use_cassette(tmp_path / "a.yaml", mode="none", faults=faults) as session:
+        assert session.deliveries == ()
+        session.note_deliveries()
+        if faults:
+            with pytest.raises(httpx.RemoteProtocolError):
+                ask(offline)
+        else:
+            assert ask(offline) == live
+        [delivery] = session.deliveries
+
+    assert delivery.request.url == URL
+    assert b"".join(delivery.chunks) == (b"".join(live)[:9] if faults else b"".join(live))
+
+
+def test_a_chunk_that_its_caller_did_not_wait_for_was_not_delivered(
+    tmp_path: Path, provider: Provider
+) -> None:
+    with use_cassette(tmp_path / "a.yaml"):
+        ask(provider)
+
+    async def cut_short(session: Any) -> None:
+        async with httpx.AsyncClient() as client:
+            with anyio.move_on_after(1):
+                async with client.stream(
+                    "POST", URL, json={"text": "hi"}, timeout=None
+                ) as response:
+                    async for _ in response.aiter_raw():
+                        pass
+        assert [len(it.chunks) for it in session.deliveries] == [1]
+
+    rule = "body.stall@chunk=2"
+    with use_cassette(tmp_path / "a.yaml", mode="none", faults=rule) as session:
+        session.note_deliveries()
+        run_virtually(cut_short, session)

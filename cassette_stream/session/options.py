@@ -17,7 +17,7 @@ from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.faults import Faults, Injector, Plan, plan_of
 
-__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode", "redactor_of")
+__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode", "is_host_among", "redactor_of")
 
 
 class Mode(StrEnum):
@@ -93,10 +93,9 @@ class Options:
 
     def ignores(self, host: str) -> bool:
         """Whether requests to *host* are none of the session's business."""
-        host = host.lower()
-        if any(fnmatchcase(host, pattern) for pattern in self.ignore_hosts):
+        if is_host_among(host, self.ignore_hosts):
             return True
-        return self.ignore_localhost and _is_localhost(host)
+        return self.ignore_localhost and _is_localhost(host.lower())
 
 
 def _mode(mode: str) -> Mode:
@@ -145,6 +144,11 @@ def redactor_of(redact: object) -> Redactor | None:
     if redact is None or isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact takes a Redactor, or None to keep everything as it is: {redact!r}")
+
+
+def is_host_among(host: str, patterns: Sequence[str]) -> bool:
+    """Whether one of *patterns*, in lower case, is *host*; ``*`` stands for anything."""
+    return any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
 
 
 def _is_localhost(host: str) -> bool:

@@ -6,7 +6,7 @@ import importlib
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script
 from cassette_stream.session import current
 from cassette_stream.session.commit import commit
+from cassette_stream.session.network import refusal
 from cassette_stream.session.options import Mode, Options, Pace
 from cassette_stream.transport import guard, patch
 from cassette_stream.transport.desk import Decision, Listener, Pass, Play, Recording
@@ -39,7 +40,7 @@ from cassette_stream.transport.on_demand import OnDemand
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Reply", "Session")
+__all__ = ("Delivery", "Reply", "Session")
 
 
 class Reply(Listener, Protocol):
@@ -52,6 +53,19 @@ class Reply(Listener, Protocol):
     def watch(self, script: Script) -> Script:
         """The steps to perform: *script*, or what the watcher makes of it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the caller got of one replayed response.
+
+    Attributes:
+        request: What it answers, redacted.
+        chunks: The chunks of the body, in order.
+    """
+
+    request: Request
+    chunks: list[bytes] = field(default_factory=list)
 
 
 class _Slot:
@@ -113,6 +127,7 @@ class Session:
         self._last: tuple[int, Interaction] | None = None
         self._injector = Injector(options.faults, lock=self._lock)
         self.misses: list[CassetteError] = []
+        self._deliveries: list[Delivery] | None = None
         self._is_open = False
         self._discarded = False
 
@@ -146,6 +161,15 @@ class Session:
     def strikes(self) -> tuple[Strike, ...]:
         """The faults that struck so far, and on which request and attempt."""
         return tuple(self._injector.strikes)
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What was delivered of each reply, in their order, since `note_deliveries`."""
+        return tuple(self._deliveries or ())
+
+    def note_deliveries(self) -> None:
+        """Note from here on which chunks the caller gets; it costs a little for each."""
+        self._deliveries = []
 
     def _where(self, *, played: bool) -> tuple[Interaction, ...]:
         counts = enumerate(self._replayer.played if self._replayer else ())
@@ -228,7 +252,7 @@ class Session:
                     reader, self._options.matchers, allow_repeats=self._options.allow_repeats
                 )
         patch.install(current.find)
-        guard.install(_refusal)
+        guard.install(refusal)
         self._is_open = True
         current.enter(self)
 
@@ -329,7 +353,7 @@ class Session:
             if (number := replayer.find(live)) is not None:
                 return self._play(live, number)
             if (script := self._injector.follow_up(live)) is not None:
-                return self._performed(script, self._observe and self._observe(live))
+                return self._performed(script, live, self._observe and self._observe(live))
             if self.mode is not Mode.NEW_EPISODES:
                 raise self._miss(replayer, live)
             return self._record(request)
@@ -354,14 +378,19 @@ class Session:
         interaction = self._last[1]
         script = self._injector.rewrite(script_of(interaction), live, number, strike)
         response = interaction.response
-        return self._performed(script, reply, response.http_version if response else "HTTP/1.1")
+        version = response.http_version if response else "HTTP/1.1"
+        return self._performed(script, live, reply, version)
 
     def _performed(
-        self, script: Script, reply: Reply | None, http_version: str = "HTTP/1.1"
+        self, script: Script, live: Request, reply: Reply | None, http_version: str = "HTTP/1.1"
     ) -> Play:
         if reply is not None:
             script = reply.watch(script)
-        return Play(script, self._clock_of_play(), reply, http_version)
+        note = None
+        if self._deliveries is not None:
+            self._deliveries.append(delivery := Delivery(live))
+            note = delivery.chunks.append
+        return Play(script, self._clock_of_play(), reply, http_version, note)
 
     def _clock_of_play(self) -> Clock:
         # Where the caller's own timers are virtual, it is by them that a replay goes.
@@ -407,10 +436,3 @@ def _clock(pace: Pace) -> Clock:
     if pace == "instant":
         return VirtualClock()
     return RealClock() if pace == "recorded" else RealClock(pace)
-
-
-def _refusal(host: str, port: int, stack: str) -> str | None:
-    """Why a connection that no session sees may not leave; None if it may."""
-    reason = guard.policy(host, port, stack)
-    session = current.find() if reason else None
-    return None if session is None or session.lets_out(host) else reason

@@ -36,13 +36,15 @@ class Listener(Protocol):
 class Play:
     """Perform *script* on *clock*; the network is not touched. *listener* hears of it.
 
-    *http_version* is what is spoken, as long as no head of the script tells.
+    *http_version* is what is spoken, as long as no head of the script tells. *note* gets each
+    chunk right before the caller does.
     """
 
     script: Script
     clock: Clock
     listener: Listener | None = None
     http_version: str = "HTTP/1.1"
+    note: Callable[[bytes], object] | None = None
 
 
 class Recording:

@@ -32,6 +32,7 @@ Refuse: TypeAlias = "Callable[[str, int, str], str | None]"
 it is not known; the stack is a library's name or `PLAIN_SOCKET`."""
 
 PLAIN_SOCKET = "a plain socket"
+_UNSEEN = "while a cassette is active, which does not see it"
 
 # The client side of each library by module, since its server side is no reason to think
 # that a socket is its own.
@@ -109,10 +110,10 @@ def policy(host: str, port: int, stack: str) -> str | None:  # noqa: ARG001 - a 
     if _is_loopback(host):
         return None
     if stack == PLAIN_SOCKET:
-        return "open the cassette with guard=False if it must"
+        return f"{_UNSEEN}: open the cassette with guard=False if it must"
     return (
-        "it would be neither recorded nor replayed; send the request with httpx or httpx2, "
-        "or open the cassette with guard=False"
+        f"{_UNSEEN}: it would be neither recorded nor replayed; send the request with httpx or "
+        "httpx2, or open the cassette with guard=False"
     )
 
 
@@ -155,8 +156,7 @@ def _check(host: object, port: object) -> None:
     if reason is not None:
         target = f"[{name}]" if ":" in name else name
         raise UnguardedConnectionError(
-            f"{stack} was about to connect to {target}{f':{number}' if number else ''} "
-            f"while a cassette is active, which does not see it: {reason}"
+            f"{stack} was about to connect to {target}{f':{number}' if number else ''} {reason}"
         )
 
 

@@ -78,6 +78,7 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
         def __iter__(self) -> Iterator[bytes]:
             performance = self._performance
             now, sleep_until = performance.clock.now, performance.clock.sleep_until
+            note = performance.note
             try:
                 yield from performance.shortcut()
                 for moment, thing in performance.things:
@@ -85,6 +86,8 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
                         sleep_until(moment)
                     if not isinstance(thing, Emit):
                         raise performance.error(thing)
+                    if note is not None:
+                        note(thing.data)
                     if thing.data:
                         yield thing.data
                 performance.close()
@@ -101,6 +104,7 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
         async def __aiter__(self) -> AsyncIterator[bytes]:
             performance = self._performance
             now, sleep_until = performance.clock.now, performance.clock.asleep_until
+            note = performance.note
             try:
                 for moment, thing in performance.things:
                     # Trio warns of generators that are dropped half way, so a client that has
@@ -111,6 +115,8 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
                         await sleep_until(moment)
                     if not isinstance(thing, Emit):
                         raise performance.error(thing)
+                    if note is not None:
+                        note(thing.data)
                     if thing.data:
                         yield thing.data
                 performance.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -29,6 +29,7 @@ class Performance:
         self._is_async, self._over_tls = is_async, request.url.scheme == "https"
         self._script = self._seen(play, request.method)
         self._listener = play.listener
+        self.note = play.note
         self._limits = dict(request.extensions.get("timeout", {}))
         self._read = self._limits.get("read")
         self._url = request.url
@@ -73,7 +74,7 @@ class Performance:
         # The empty emit tells the clock how long the body took.
         rest = chain([Emit(b"")], self._script.ending())
         self.things = self._told(rest, self._start + seconds)
-        return chunks
+        return chunks if self.note is None else _noted(chunks, self.note)
 
     def _told(self, script: Script, start: float) -> Iterator[tuple[float, Head | Emit | Fail]]:
         try:
@@ -126,6 +127,12 @@ class Performance:
         if self.playing:
             self.playing = False
             self.clock.leave()
+
+
+def _noted(chunks: Iterator[bytes], note: Callable[[bytes], object]) -> Iterator[bytes]:
+    for chunk in chunks:
+        note(chunk)
+        yield chunk
 
 
 def _on_trio() -> bool:
