@@ -3,6 +3,6 @@
 from cassette_stream.storage.atomic import read, write
 from cassette_stream.storage.lines import Lines
 from cassette_stream.storage.lock import locked
-from cassette_stream.storage.names import cassette_name, inside
+from cassette_stream.storage.names import CassetteNames, cassette_name, inside
 
-__all__ = ("Lines", "cassette_name", "inside", "locked", "read", "write")
+__all__ = ("CassetteNames", "Lines", "cassette_name", "inside", "locked", "read", "write")
