@@ -16,9 +16,16 @@ from strategies_completions import completions, cuts
 from support import SOAK
 
 from cassette_stream.cassette.model import Request
-from cassette_stream.chunks import Choices, Message, ModelResponse
+from cassette_stream.chunks import (
+    ChatCompletionMessageToolCall,
+    Choices,
+    Function,
+    Message,
+    ModelResponse,
+)
 from cassette_stream.dialects import anthropic as anthropic_dialect
 from cassette_stream.dialects import openai_chat, openai_responses
+from cassette_stream.exceptions import UnfiredRuleError
 from cassette_stream.script import Emit, Head, Wait
 from cassette_stream.server import LoopbackServer, complete, streamed
 from cassette_stream.server.endpoints import Endpoints
@@ -518,6 +525,52 @@ def test_a_completion_that_was_told_answers_until_it_is_taken_back(fresh: Loopba
     texts.append(openai_asked(fresh, "count to 2")["choices"][0]["message"]["content"])
 
     assert texts == ["told", "1, 2."]
+
+
+def test_answers_come_in_turn_and_the_last_one_stays(fresh: LoopbackServer) -> None:
+    call = ChatCompletionMessageToolCall(id="call_1", function=Function(name="now", arguments="{}"))
+    fresh.answer(Message(tool_calls=[call]), "It is noon.", None)
+    choices = [openai_asked(fresh, "count to 2")["choices"][0] for _ in range(4)]
+
+    assert choices[0]["message"]["tool_calls"][0]["function"]["name"] == "now"
+    assert [it["message"]["content"] for it in choices] == [None, "It is noon.", "1, 2.", "1, 2."]
+    assert [it["finish_reason"] for it in choices] == ["tool_calls", "stop", "stop", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("told", "error"), [((), ValueError), ((b"text",), TypeError), (("a", {}), TypeError)], ids=repr
+)
+def test_what_no_model_can_say_is_refused(
+    fresh: LoopbackServer, told: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="answers with"):
+        fresh.answer(*told)
+
+
+def test_a_reset_server_is_as_at_the_start_and_where_it_was(fresh: LoopbackServer) -> None:
+    url = fresh.url
+    fresh.answer("told")
+    fresh.respond([Head(204)], path="/here")
+    assert httpx.get(f"{url}/here").status_code == 204
+    fresh.wait_for_exchanges(1)
+    fresh.reset()
+
+    assert fresh.url == url
+    assert fresh.exchanges == ()
+    assert httpx.get(f"{url}/here").status_code == 404
+    assert openai_asked(fresh, "count to 2")["choices"][0]["message"]["content"] == "1, 2."
+
+
+def test_a_reset_tells_what_could_not_be_performed_and_forgets_it(fresh: LoopbackServer) -> None:
+    fresh.script("/here", lambda _: iter([Emit(b"no head")]))
+    assert httpx.get(f"{fresh.url}/here").status_code == 501
+    with pytest.raises(ValueError, match="emits after its head"):
+        fresh.reset()
+    fresh.play([], faults="body.fin@event=4")
+    with pytest.raises(UnfiredRuleError):
+        fresh.reset()
+
+    fresh.reset()
 
 
 def test_events_come_at_their_gaps() -> None:

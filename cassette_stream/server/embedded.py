@@ -36,7 +36,7 @@ from cassette_stream.chunks import (
     Usage,
 )
 
-__all__ = ("CREATED", "Ask", "Tool", "complete")
+__all__ = ("CREATED", "Ask", "Tool", "answered", "complete")
 
 CREATED = 1_767_225_600
 """2026-01-01, midnight UTC."""
@@ -92,7 +92,11 @@ class Ask:
 
 def complete(ask: Ask) -> ModelResponse:
     """The answer to *ask* by the rules above."""
-    choices = [_choice(ask, index) for index in range(ask.choices)]
+    return answered(ask, [_choice(ask, index) for index in range(ask.choices)])
+
+
+def answered(ask: Ask, choices: list[Choices]) -> ModelResponse:
+    """The answer to *ask* that has these *choices*."""
     messages = [choice.message for choice in choices]
     thought = sum(_count(message.reasoning_content) for message in messages)
     spoken = sum(_count(message.content) for message in messages)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from cassette_stream.cassette.model import Cassette, How, Interaction, Request
-from cassette_stream.chunks import ModelResponse
+from cassette_stream.chunks import Message, ModelResponse
 from cassette_stream.exceptions import UnfiredRuleError, UnfiredRuleWarning
 from cassette_stream.faults import Faults, Plan, Strike, plan_of
 from cassette_stream.script import Emit, Fail, Head, Script, Step, Wait
@@ -26,6 +26,7 @@ from cassette_stream.server.link import Link
 from cassette_stream.server.performance import refuse
 from cassette_stream.server.routes import Pace, Played, Routes, Where, raw, speed_of
 from cassette_stream.server.thread import ServerThread
+from cassette_stream.server.told import in_turn, model_of
 
 if TYPE_CHECKING:
     import ssl
@@ -63,7 +64,8 @@ class LoopbackServer:
         first = gap if first_gap is None else first_gap
         if not (gap >= 0 and first >= 0):
             raise ValueError(f"gaps must be 0 seconds or more, not {gap} and {first}")
-        self._routes = Routes(Endpoints(gap=gap, first_gap=first), complete)
+        self._endpoints = Endpoints(gap=gap, first_gap=first)
+        self._routes = Routes(self._endpoints, complete)
         self._compress = compress
         self._tls = tls
         self._close_notify = close_notify
@@ -133,9 +135,34 @@ class LoopbackServer:
         """The faults that struck so far, and on which request and attempt."""
         return tuple(strike for played, _ in self._played for strike in played.strikes)
 
-    def answer(self, completion: ModelResponse | None) -> None:
-        """Answer every request at the model endpoints with *completion*; None: as by default."""
-        self._routes.model = complete if completion is None else lambda _: completion
+    def answer(self, *completions: ModelResponse | Message | str | None) -> None:
+        """Answer the requests at the model endpoints with *completions*, one after the other.
+
+        The last one answers all that come behind it. A message ends as messages do, a text is
+        one, and None is what is answered by default.
+
+        Raises:
+            TypeError: One of *completions* is something else.
+            ValueError: There are none.
+        """
+        self._routes.model = in_turn([model_of(each) for each in completions])
+
+    def reset(self) -> None:
+        """Forget what was told and what was asked, and answer as at the start.
+
+        The URL stays. The first error of a script that could not be performed is raised, as
+        when the server stops.
+
+        Raises:
+            UnfiredRuleError: A fault that replies were to break with never struck.
+        """
+        self._routes = Routes(self._endpoints, complete)
+        try:
+            self._raise_errors()
+        finally:
+            self._played = []
+            with self._news:
+                self._ended, self._told = [], set()
 
     @property
     def url(self) -> str:
@@ -238,8 +265,11 @@ class LoopbackServer:
             return
         thread, self._thread = self._thread, None
         thread.stop()
-        errors, self._errors = self._errors, []
-        errors += self._unfired()
+        self._raise_errors()
+
+    def _raise_errors(self) -> None:
+        errors = [*self._errors, *self._unfired()]
+        self._errors.clear()
         if errors:
             raise errors[0]
 
