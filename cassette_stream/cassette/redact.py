@@ -29,7 +29,7 @@ from cassette_stream.cassette.secrets import (
     scan,
 )
 
-__all__ = ("Redacted", "Redactor", "Replacement")
+__all__ = ("Redacted", "Redaction", "Redactor", "Replacement")
 
 _ECHO = 16
 """How long what stood at a secret place must be to be searched for elsewhere.
@@ -123,6 +123,10 @@ class Redactor:
         """What in the *text* still looks like a secret: a last look before it is written."""
         return iter(_Job(self._texts, self._patterns).findings(text))
 
+    def begin(self) -> Redaction:
+        """An interaction that is redacted while it goes on."""
+        return Redaction(self, self._places, _Job(self._texts, self._patterns))
+
     def _request(self, request: Request, job: _Job) -> Request:
         url = _bytes(request.url)
         texts = job.clean(
@@ -184,6 +188,59 @@ class Redactor:
         return _Text(place="failure message", raw=raw, findings=self._places.url(raw))
 
 
+class Redaction:
+    """Takes the secrets out of an interaction part by part, as the parts come.
+
+    It knows of a secret what the parts so far told; but for that, what it gives is what
+    `Redactor.interaction` makes of the whole.
+    """
+
+    def __init__(self, redactor: Redactor, places: Places, job: _Job) -> None:
+        self._redactor = redactor
+        self._places = places
+        self._job = job
+
+    @property
+    def texts(self) -> Collection[bytes]:
+        """What is searched for as it is: what the user added, and what stood at a secret place."""
+        return {*self._job.extra, *self._job.echoes}
+
+    @property
+    def patterns(self) -> Sequence[re.Pattern[bytes]]:
+        """What the user added as regular expressions."""
+        return self._job.patterns
+
+    def request(self, request: Request) -> Request:
+        return self._redactor._request(request, self._job)  # noqa: SLF001 - they are one
+
+    def response(self, response: Response) -> Response:
+        return self._redactor._response(response, self._job)  # noqa: SLF001
+
+    def ending(self, ending: Ending) -> Ending:
+        (message,) = self._job.clean([self._redactor._message(ending)])  # noqa: SLF001
+        return replace(ending, message=_str(message))
+
+    def begun(self, text: bytes) -> int:
+        """Where a field begins that may be secret, and that *text* breaks off in; else its end."""
+        return self._places.begun(text)
+
+    def findings(self, text: bytes, content_type: str | None) -> Sequence[Finding]:
+        """The secrets in a piece of a body, in order; no *content_type* means a stream."""
+        found = self._job.findings(text)
+        if content_type is None:
+            return found
+        named = list(self._places.body(text, content_type))
+        secrets = {text[each.start : each.end] for each in named}
+        self._job.echoes |= {
+            each for each in secrets if len(each) >= _ECHO and not is_placeholder(each)
+        }
+        return _disjoint([*named, *found], text)
+
+    def placeholder(self, secret: bytes) -> bytes:
+        """What stands in a body in place of *secret*; it has the same length."""
+        return placeholder(self._job.number(secret), secret)
+
+
 @dataclass(slots=True)
 class _Job:
     """What is known while one interaction is redacted."""
@@ -225,7 +282,7 @@ class _Job:
         done = 0
         for start, end, kind in found:
             secret = text.raw[start:end]
-            number = self._number(secret)
+            number = self.number(secret)
             stands_in = placeholder(number, secret if text.keeps_length else None)
             out += text.raw[done:start], stands_in
             done = end
@@ -234,7 +291,7 @@ class _Job:
             )
         return b"".join([*out, text.raw[done:]])
 
-    def _number(self, secret: bytes) -> int:
+    def number(self, secret: bytes) -> int:
         secret = self.extra.get(secret, secret)
         if secret not in self.numbers:
             self.used += 1
