@@ -2,15 +2,16 @@
 
 A `VirtualClock` alone moves for the streams that are played on it. What shall also meet
 the timers of the code that reads them runs in virtual time as a whole: by
-`run_virtually`, under asyncio and trio, or within `virtual_time`, where it is
-synchronous. Event loops are imported when the first is asked for.
+`run_virtually`, under asyncio and trio, by `arun_virtually` in a loop that runs already, or
+within `virtual_time`, where it is synchronous. Event loops are imported when the first is
+asked for.
 """
 
 from __future__ import annotations
 
 from cassette_stream.clock.here import clock_here
 from cassette_stream.clock.real import Clock, RealClock
-from cassette_stream.clock.run import run_virtually
+from cassette_stream.clock.run import arun_virtually, run_virtually
 from cassette_stream.clock.threads import TimeByName, time_by_name, virtual_time
 from cassette_stream.clock.virtual import VirtualClock
 
@@ -24,6 +25,7 @@ __all__ = (
     "TimeByName",
     "VirtualClock",
     "VirtualLoop",
+    "arun_virtually",
     "clock_here",
     "run_virtually",
     "time_by_name",

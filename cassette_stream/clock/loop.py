@@ -1,85 +1,31 @@
-"""An asyncio event loop whose time is that of a virtual clock.
+"""Event loops of asyncio whose time is that of a virtual clock: new ones, and the running one.
 
-The time jumps to the next timer when nothing is ready, and nothing outside the loop can
-make anything ready: no socket is waited for and no thread works for it. Else the loop
-waits in real time, and its clock counts that. Where nothing is left that could ever
-happen it raises a `HangError` instead of waiting.
+In both the time passes by the law of `LoopTime`, and where nothing is left that could
+ever happen a `HangError` is raised.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import selectors
-import socket
-import sys
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
-from time import perf_counter
-from types import FrameType
 from typing import Any, TypeVar
 
-from cassette_stream.clock.agenda import Wake
-from cassette_stream.clock.here import does
-from cassette_stream.clock.places import awaited_frames, place_of
-from cassette_stream.clock.real import hang
+from cassette_stream.clock.loop_time import LoopTime
+from cassette_stream.clock.places import place_of
 from cassette_stream.clock.virtual import VirtualClock
-from cassette_stream.clock.workers import is_child_awaited, workers_of
+from cassette_stream.exceptions import HangError
 
-__all__ = ("VirtualLoop", "run")
+__all__ = ("VirtualLoop", "arun", "run")
 
 T = TypeVar("T")
 
 _MOST_BREAKS = 16
 """How often tasks are cancelled that wait again."""
-
-_JOB = "a job in another thread"
-
-_GLANCE = 0.01
-"""How often to see whether such a job waits for the loop by now, which nobody tells."""
-
-_Events = list[tuple[selectors.SelectorKey, int]]
-
-
-class _Selector(selectors.DefaultSelector):
-    """A selector that asks *pass_time* for events, and knows who is at the other end.
-
-    *outside* holds the file descriptors through which somebody else may wake the loop. A
-    listening socket is none: nobody is there yet.
-    """
-
-    def __init__(self, pass_time: Callable[[float | None], _Events]) -> None:
-        super().__init__()
-        self.poll = super().select
-        self.outside: set[int] = set()
-        self._pass_time = pass_time
-
-    def select(self, timeout: float | None = None) -> _Events:
-        return self._pass_time(timeout)
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        key = super().register(fileobj, events, data)
-        if not _listens(key.fd):
-            self.outside.add(key.fd)
-        return key
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        key = super().unregister(fileobj)
-        self.outside.discard(key.fd)
-        return key
-
-
-def _listens(fd: int) -> bool:
-    try:
-        found = socket.socket(fileno=fd)
-    except OSError:
-        return False  # it is a pipe, say
-    try:
-        return bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    finally:
-        found.detach()
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -91,165 +37,46 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
         self.clock = VirtualClock() if clock is None else clock
-        self._jobs: set[object] = set()
-        self._is_shutting_down = False
         self._is_hung = False
-        self._reason: str | None = None
         self._broken_off = 0
-        self._main: asyncio.Task[Any] | None = None
-        self._descriptors = _Selector(self._pass_time)
-        super().__init__(self._descriptors)
-        self._descriptors.outside.clear()  # the loop's own pipe, by which threads wake it
+        self._passing = LoopTime(self, self.clock, selectors.DefaultSelector(), self._break_off)
+        super().__init__(self._passing.selector)
+        self._passing.selector.outside.clear()  # the loop's own pipe, by which threads wake it
 
     def time(self) -> float:
         return self.clock.now()
 
     def run_forever(self) -> None:
-        with self.clock.driven_by(self):
+        with self.clock.driven_by(self._passing):
             super().run_forever()
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
-        self._main = future if isinstance(future, asyncio.Task) else None
+        self._passing.main = future.get_coro() if isinstance(future, asyncio.Task) else None
         self._broken_off = 0
         return super().run_until_complete(future)
-
-    def nudge(self) -> None:
-        try:
-            self.call_soon_threadsafe(_nothing)
-        except RuntimeError:
-            if not self.is_closed():  # then it has woken everybody already
-                raise
-
-    async def wait_until(self, moment: float) -> None:
-        """Wait as a stream does: before the timers of the same moment."""
-        if moment <= self.clock.now():
-            await asyncio.sleep(0)
-            return
-        future = self.create_future()
-        wake = Wake(moment, partial(_finish, future))
-        self.clock.agenda.enter(wake)
-        try:
-            await future
-        finally:
-            wake.gone = True
 
     def run_in_executor(  # type: ignore[override]  # typeshed has more type variables than arguments
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        job = object()
-        if executor is None or isinstance(executor, ThreadPoolExecutor):
-            func = partial(_do, job, func)
-        future = super().run_in_executor(executor, func, *args)
-        self._jobs.add(job)
-        future.add_done_callback(lambda _: self._jobs.discard(job))
-        return future
+        return self._passing.run_in_executor(super().run_in_executor, executor, func, *args)
 
     async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
         # It waits in a thread of its own for those that nobody else waits for any more.
-        self._is_shutting_down = True
+        self._passing.is_shutting_down = True
         try:
             await super().shutdown_default_executor(*args, **options)
         finally:
-            self._is_shutting_down = False
-
-    def _pass_time(self, timeout: float | None) -> _Events:
-        """What the selector says instead of waiting for *timeout* seconds."""
-        events = self._descriptors.poll(0)
-        if not events and timeout != 0:
-            events = self._idle()
-        else:
-            self._reason = None
-        now = self.clock.now()
-        # Streams before timers: the loop looks for the timers that are due after this.
-        self.clock.agenda.end_due(now)
-        # A timer is due if it is no later than now, exactly. The loop adds its
-        # resolution, and a constant one would vanish beside a large number.
-        self._clock_resolution = math.ulp(now)
-        return events
-
-    def _idle(self) -> _Events:
-        if self._is_shutting_down and self.clock.end_endless_sleeps(hang):
-            return []
-        # The timers that were cancelled are gone from the head of the heap already.
-        timer = self._scheduled[0].when() if self._scheduled else math.inf  # type: ignore[attr-defined]  # private
-        moment = min(timer, self.clock.agenda.next())
-        reason = self._outside() or (moment == math.inf and self._may_be_called())
-        if reason:
-            return self._wait_for_real(moment, reason)
-        # A thread that was seen to wait for the loop may have called it just before.
-        if events := self._descriptors.poll(0):
-            return events
-        if moment < math.inf:
-            self.clock.move(moment)
-        elif not self.clock.end_endless_sleeps(self.clock.hang):
-            self._break_off()
-        return []
+            self._passing.is_shutting_down = False
 
     def _break_off(self) -> None:
         """Raise a `HangError`, or cancel the tasks once more that wait while they clean up."""
-        if self._is_hung and self._main is None and self._broken_off < _MOST_BREAKS:
+        if self._is_hung and self._passing.main is None and self._broken_off < _MOST_BREAKS:
             self._broken_off += 1
             for task in asyncio.all_tasks(self):
                 task.cancel()
         else:
             self._is_hung = True
-            raise self.clock.hang(place_of(self._frames()))
-
-    def _wait_for_real(self, moment: float, reason: str) -> _Events:
-        if reason != self._reason:
-            self._reason = reason
-            self.clock.real_time_waits[reason] += 1
-        start, now = perf_counter(), self.clock.now()
-        left = moment - now
-        if reason == _JOB:
-            left = min(left, _GLANCE)
-        events = self._descriptors.poll(None if left == math.inf else left)
-        self.clock.move(min(now + perf_counter() - start, moment))
-        return events
-
-    def _outside(self) -> str | None:
-        """Why something may happen that is on no agenda."""
-        if self._descriptors.outside:
-            return "a socket or pipe"
-        sleeping = self.clock.agenda.sleeping()
-        jobs = self._jobs.difference([sleep.job for sleep in sleeping])
-        if self._is_shutting_down and not any(sleep.job for sleep in sleeping):
-            return _JOB
-        if jobs or set(workers_of(self)).difference([sleep.thread for sleep in sleeping]):
-            return _JOB
-        if is_child_awaited(self):
-            return "a child process"
-        if self._is_portal():
-            return "a blocking portal"
-        return None
-
-    def _may_be_called(self) -> str:
-        return "a listening socket" if len(self._descriptors.get_map()) > 1 else ""
-
-    def _is_portal(self) -> bool:
-        """Whether this loop is there for other threads to call into, by anyio's portal."""
-        module = sys.modules.get("anyio.from_thread")
-        if module is None or self._main is None:
-            return False
-        waits = module.BlockingPortal.sleep_until_stopped.__code__
-        return any(frame.f_code is waits for frame in self._frames())
-
-    def _frames(self) -> Iterator[FrameType]:
-        return iter(()) if self._main is None else awaited_frames(self._main.get_coro())
-
-
-def _do(job: object, func: Callable[..., T], *args: Any) -> T:
-    with does(job):
-        return func(*args)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+            raise self.clock.hang(place_of(self._passing.frames()))
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) -> T:
@@ -257,7 +84,93 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) -> T:
     loop = VirtualLoop(clock)
     with (
         contextlib.closing(loop),
-        clock.driven_by(loop),
+        clock.driven_by(loop._passing),  # noqa: SLF001 - from before it runs until it is closed
         asyncio.Runner(loop_factory=lambda: loop) as runner,
     ):
         return runner.run(main())
+
+
+class _Onward:
+    """The time of a loop that was virtual for a while: *real*, and what it is *ahead* of it.
+
+    So it never goes back, and timers that were set meanwhile are due when they should be.
+    """
+
+    def __init__(self, real: Callable[[], float], ahead: float) -> None:
+        self.real = real
+        self.ahead = ahead
+
+    def __call__(self) -> float:
+        return self.real() + self.ahead
+
+
+class _Visit:
+    """The task that runs here, while its loop, which is somebody else's, goes by *clock*."""
+
+    def __init__(self, loop: BaseSelectorEventLoop, clock: VirtualClock) -> None:
+        task = asyncio.current_task(loop)
+        assert task is not None  # or nobody could await it
+        self.error: HangError | None = None
+        self._loop, self._task, self._clock = loop, task, clock
+        self._cancelling = task.cancelling()
+        self._others = asyncio.all_tasks(loop) - {task}
+        self._broken_off = 0
+        self.time = LoopTime(loop, clock, loop._selector, self._break_off)  # type: ignore[attr-defined]  # noqa: SLF001 - private
+        # The loop's own pipe, by which threads wake it.
+        self.time.selector.outside.discard(loop._ssock.fileno())  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+    def _break_off(self) -> None:
+        """Cancel the task; if that is not enough, all that began since; at last, the loop's run."""
+        if self.error is None:
+            self.error = self._clock.hang(place_of(self.time.frames()))
+        if self._broken_off == _MOST_BREAKS:
+            raise self.error
+        tasks = asyncio.all_tasks(self._loop) - self._others if self._broken_off else {self._task}
+        self._broken_off += 1
+        for task in tasks:
+            task.cancel()
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Within the block the loop's time is virtual; it is real again afterwards."""
+        own: dict[str, Any] = vars(self._loop)
+        names = ("run_in_executor", "time", "_selector", "_clock_resolution")
+        before = {name: own[name] for name in names if name in own}
+        real = self._loop.time.real if isinstance(self._loop.time, _Onward) else self._loop.time
+        self._clock.move(self._loop.time())
+        with self._clock.driven_by(self.time):
+            own["run_in_executor"] = partial(self.time.run_in_executor, self._loop.run_in_executor)
+            own["time"] = self._clock.now
+            own["_selector"] = self.time.selector
+            try:
+                yield
+            finally:
+                for name in names:
+                    own.pop(name, None)
+                own.update(before)
+                own["time"] = _Onward(real, self._clock.now() - real())
+                while self._task.cancelling() > self._cancelling:
+                    self._task.uncancel()
+
+
+async def arun(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) -> T:
+    """Await *main* in the loop that runs here, which goes by *clock* meanwhile."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, BaseSelectorEventLoop):
+        kind = type(loop)
+        raise RuntimeError(  # noqa: TRY004 - nobody gave it as an argument
+            f"an event loop of the kind {kind.__module__}.{kind.__qualname__} cannot be made "
+            "virtual, only one that waits by a selector, such as asyncio.SelectorEventLoop"
+        )
+    visit = _Visit(loop, clock)
+    visit.time.main = coroutine = main()
+    with visit():
+        try:
+            result = await coroutine
+        except BaseException as error:
+            if visit.error is None:
+                raise
+            raise visit.error from error
+    if visit.error is not None:
+        raise visit.error
+    return result

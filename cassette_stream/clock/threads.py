@@ -48,13 +48,17 @@ _depth = 0
 
 
 @contextmanager
-def virtual_time(clock: VirtualClock) -> Iterator[VirtualClock]:
+def virtual_time(clock: VirtualClock | None = None) -> Iterator[VirtualClock]:
     """Within the block `time` goes by *clock*, in this context and threads started in it.
 
     It begins at the real time and stands still while nobody sleeps, unless somebody
     watches it for longer than 5 real seconds: then it goes on, and *clock* counts that
     among its ``real_time_waits``. Waits of `threading`, `queue` and `select` stay real.
+
+    Args:
+        clock: Whose time it is; a new one if not given. Either way the block gets it.
     """
+    clock = VirtualClock() if clock is None else clock
     activation = Activation(clock, {name: _REAL[name]() for name in (*_SECONDS, *_NANOSECONDS)})
     _install()
     token = active.set(activation)
@@ -62,8 +66,8 @@ def virtual_time(clock: VirtualClock) -> Iterator[VirtualClock]:
         yield clock
     finally:
         activation.is_active = False
-        active.reset(token)
         _remove()
+        active.reset(token)
 
 
 def _install() -> None:

@@ -1,6 +1,6 @@
-"""A trio run whose time is that of a virtual clock.
+"""Runs of trio whose time is that of a virtual clock: new ones, and the one that runs here.
 
-The law is that of `VirtualLoop`. (Trio's own `MockClock` jumps while a socket is about to
+The law is that of `LoopTime`. (Trio's own `MockClock` jumps while a socket is about to
 answer or a thread works.) An instrument decides, whenever trio is about to wait, and
 wakes it at once if time may jump.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import pairwise
@@ -21,11 +21,12 @@ import trio
 from trio._core import _run
 
 from cassette_stream.clock.agenda import Wake
+from cassette_stream.clock.mocked import mocked_clock
 from cassette_stream.clock.places import place_of
 from cassette_stream.clock.virtual import VirtualClock
 from cassette_stream.exceptions import HangError
 
-__all__ = ("TrioTime", "run")
+__all__ = ("TrioTime", "arun", "run")
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         """Run *main*; give None where it was cancelled because nothing else was left."""
         self._token = trio.lowlevel.current_trio_token()
         self._main = trio.lowlevel.current_task()
+        self._outer = frozenset(self._main.child_nurseries)  # of fixtures, say
         with self._scope:
             return await main()
         return None
@@ -139,8 +141,8 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         elif self._broken_off < _MOST_BREAKS:
             # What was cancelled waits again, shielded: so it is woken by force.
             self._broken_off += 1
-            for task in _tasks(self._main):
-                if not any(nursery.child_tasks for nursery in task.child_nurseries):
+            for task in _tasks(self._main, self._outer):
+                if not any(it.child_tasks for it in _nurseries(task, self._outer)):
                     trio.lowlevel.reschedule(task, outcome.Error(self.error))
             self.nudge()
         else:
@@ -154,9 +156,17 @@ def _waiting(kind: type) -> list[str]:
     return [name for name in dir(kind) if name.startswith("tasks_waiting")]
 
 
-def _tasks(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
+def _nurseries(
+    task: trio.lowlevel.Task, without: Collection[trio.Nursery]
+) -> Iterator[trio.Nursery]:
+    return (nursery for nursery in task.child_nurseries if nursery not in without)
+
+
+def _tasks(
+    task: trio.lowlevel.Task, without: Collection[trio.Nursery] = ()
+) -> Iterator[trio.lowlevel.Task]:
     yield task
-    for nursery in task.child_nurseries:
+    for nursery in _nurseries(task, without):
         for child in nursery.child_tasks:
             yield from _tasks(child)
 
@@ -190,13 +200,67 @@ def _same_every_time() -> Iterator[None]:
 def run(main: Callable[[], Awaitable[T]], clock: VirtualClock) -> T:
     """Run *main* under trio in the time of *clock*."""
     time = TrioTime(clock)
-    with clock.driven_by(time), _same_every_time():
-        try:
-            result = trio.run(time.watch, main, clock=time, instruments=[time])
-        except BaseException as error:
-            if time.error is None:
-                raise
-            raise time.error from error
+    with clock.driven_by(time), _same_every_time(), _told(time):
+        result = trio.run(time.watch, main, clock=time, instruments=[time])
+    return cast("T", result)
+
+
+@contextmanager
+def _told(time: TrioTime) -> Iterator[None]:
+    """Where nothing was left in the block, what it raised or gave is of no account."""
+    try:
+        yield
+    except BaseException as error:
+        if time.error is None:
+            raise
+        raise time.error from error
     if time.error is not None:
         raise time.error
+
+
+class _Onward(trio.abc.Clock):
+    """The clock of a run that was virtual for a while: *real*, and what it is *ahead* of it.
+
+    So it never goes back, and deadlines that were set meanwhile pass when they should.
+    """
+
+    def __init__(self, real: trio.abc.Clock, ahead: float) -> None:
+        self.real = real
+        self.ahead = ahead
+
+    def start_clock(self) -> None:
+        pass
+
+    def current_time(self) -> float:
+        return self.real.current_time() + self.ahead
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        return self.real.deadline_to_sleep_time(deadline - self.ahead)
+
+
+@contextmanager
+def _visiting(time: TrioTime) -> Iterator[None]:
+    """Within the block the run that is here goes by *time*; its time is real again afterwards."""
+    runner = _run.GLOBAL_RUN_CONTEXT.runner
+    clock = runner.clock
+    real = clock.real if isinstance(clock, _Onward) else clock
+    time.clock.move(clock.current_time())
+    runner.clock = time
+    trio.lowlevel.add_instrument(time)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(time)
+        runner.clock = _Onward(real, time.clock.now() - real.current_time())
+
+
+async def arun(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) -> T:
+    """Await *main* in the run of trio that is here, which goes by *clock* meanwhile."""
+    if mocked_clock() is not None:
+        raise RuntimeError(
+            "this run of trio goes by a MockClock, which is virtual already: leave one of them out"
+        )
+    time = TrioTime(clock)
+    with clock.driven_by(time), _same_every_time(), _told(time), _visiting(time):
+        result = await time.watch(main)
     return cast("T", result)
