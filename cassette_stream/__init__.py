@@ -48,6 +48,12 @@ if TYPE_CHECKING:
         completion,
         register_provider,
     )
+    from cassette_stream.clock import (
+        VirtualClock,
+        arun_virtually,
+        run_virtually,
+        virtual_time,
+    )
     from cassette_stream.replayer import script_of
     from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
     from cassette_stream.server import LoopbackServer
@@ -95,9 +101,11 @@ __all__ = (
     "Thinking",
     "ToolCallAccumulator",
     "Usage",
+    "VirtualClock",
     "Wait",
     "__version__",
     "acompletion",
+    "arun_virtually",
     "block_network",
     "cassette_name",
     "chaos",
@@ -107,9 +115,11 @@ __all__ = (
     "faults",
     "read_cassette",
     "register_provider",
+    "run_virtually",
     "script_of",
     "stream_chunk_builder",
     "use_cassette",
+    "virtual_time",
     "wire",
     "write_cassette",
 )
@@ -149,16 +159,20 @@ _HOMES = {
     "Thinking": "chunks",
     "ToolCallAccumulator": "chunks",
     "Usage": "chunks",
+    "VirtualClock": "clock",
     "Wait": "script",
     "acompletion": "client",
+    "arun_virtually": "clock",
     "block_network": "session",
     "cassette_name": "storage",
     "completion": "client",
     "read_cassette": "session",
     "register_provider": "client",
+    "run_virtually": "clock",
     "script_of": "replayer",
     "stream_chunk_builder": "chunks",
     "use_cassette": "session",
+    "virtual_time": "clock",
     "write_cassette": "session",
 }
 _ROOMS = ("chaos", "dialects", "exceptions", "faults", "wire")
