@@ -1,0 +1,103 @@
+"""What of a completion the stream of each dialect carries, and in which words.
+
+A completion that is `carried` comes back whole: a correct decoder and accumulator make of its
+stream what `expected` says, and nothing is lost or made up on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ("ANYTHING", "CARRIED", "Carried")
+
+_SAME = {word: word for word in ("stop", "length", "content_filter", "tool_calls")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What there is a place for.
+
+    *blocks* are signed thinking blocks, *spelling* is that of arguments; *finishes* are the
+    provider's words for the finish reasons.
+    """
+
+    id_prefix: str
+    models: tuple[str, ...]
+    several_choices: bool = False
+    refusal: bool = False
+    blocks: bool = False
+    unsigned_reasoning: bool = True
+    custom_tools: bool = False
+    spelling: bool = True
+    created: bool = False
+    service_tier: bool = False
+    fingerprint: bool = False
+    empty_content: bool = False
+    finishes: Mapping[str, str] = field(default_factory=lambda: _SAME)
+
+
+CARRIED: Mapping[str, Carried] = {
+    "openai_chat": Carried(
+        id_prefix="chatcmpl-",
+        models=("gpt-4o", "deepseek-chat"),
+        several_choices=True,
+        refusal=True,
+        custom_tools=True,
+        created=True,
+        service_tier=True,
+        fingerprint=True,
+        empty_content=True,
+    ),
+    "openai_responses": Carried(
+        id_prefix="resp_",
+        models=("gpt-5", "o3"),
+        refusal=True,
+        custom_tools=True,
+        created=True,
+        service_tier=True,
+        finishes={
+            "stop": "stop",
+            "length": "max_output_tokens",
+            "content_filter": "content_filter",
+            "tool_calls": "tool_calls",
+        },
+    ),
+    "anthropic": Carried(
+        id_prefix="msg_",
+        models=("claude-sonnet-4-5", "claude-opus-4-1"),
+        blocks=True,
+        unsigned_reasoning=False,
+        finishes={
+            "stop": "end_turn",
+            "length": "max_tokens",
+            "content_filter": "refusal",
+            "tool_calls": "tool_use",
+        },
+    ),
+    "gemini": Carried(
+        id_prefix="",
+        models=("gemini-2.5-flash", "gemini-2.5-pro"),
+        several_choices=True,
+        spelling=False,
+        finishes={
+            "stop": "STOP",
+            "length": "MAX_TOKENS",
+            "content_filter": "SAFETY",
+            "tool_calls": "STOP",
+        },
+    ),
+}
+
+ANYTHING = Carried(
+    id_prefix="chatcmpl-",
+    models=tuple(model for it in CARRIED.values() for model in it.models),
+    several_choices=True,
+    refusal=True,
+    blocks=True,
+    custom_tools=True,
+    created=True,
+    service_tier=True,
+    fingerprint=True,
+)
+"""What a completion has at all; an encoder leaves out what its dialect has no place for."""

@@ -1,0 +1,93 @@
+"""Whole answers of a model, with everything in them that a stream may carry.
+
+Restricted to a dialect, an answer is one that survives it: what the provider sends for it
+says all of it and nothing else.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cassette_stream import ChatCompletionMessageToolCall, Choices, ModelResponse
+from pytest_cassette_stream.strategies.answers import Answers
+from pytest_cassette_stream.strategies.carried import ANYTHING, CARRIED
+from pytest_cassette_stream.strategies.choosing import whole_number
+from pytest_cassette_stream.strategies.options import flag, one_of, strategy
+from pytest_cassette_stream.strategies.texts import texts as all_texts
+from pytest_cassette_stream.strategies.tool_calls import idents, tool_calls
+from pytest_cassette_stream.strategies.usages import usages
+
+__all__ = ("completions",)
+
+
+def completions(
+    *,
+    dialect: str | None = None,
+    max_choices: int = 1,
+    min_calls: int = 0,
+    max_calls: int = 3,
+    calls: st.SearchStrategy[ChatCompletionMessageToolCall] | None = None,
+    texts: st.SearchStrategy[str] | None = None,
+    reasoning: bool = True,
+) -> st.SearchStrategy[ModelResponse]:
+    """Finished answers, as `cassette_stream.ModelResponse`.
+
+    With text, reasoning, refusals, tool calls and usage, in every combination. Shrinks to an
+    empty answer that stopped.
+
+    Args:
+        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini": only what that
+            one carries, in the form in which it comes back. None: whatever a completion may
+            hold; encoders leave out what they have no place for.
+        max_choices: The most choices; "openai_responses" and "anthropic" have one.
+        min_calls: The fewest tool calls of each choice.
+        max_calls: The most.
+        calls: The tool calls; by default `tool_calls`. An id that is there already is left out.
+        texts: Contents, refusals and thoughts; by default of any kind.
+        reasoning: Whether there may be any.
+
+    Raises:
+        TypeError: An option is of another type.
+        ValueError: An option has no such value, or the dialect has no place for it.
+    """
+    carried = ANYTHING if dialect is None else CARRIED[one_of("dialect", dialect, CARRIED)]
+    if whole_number("max_choices", max_choices, low=1) > 1 and not carried.several_choices:
+        raise ValueError(f"{dialect} sends one choice, so max_choices is 1, not {max_choices}")
+    whole_number("min_calls", min_calls, low=0)
+    whole_number("max_calls", max_calls, low=min_calls)
+    answers = Answers(
+        carried=carried,
+        exact=dialect is not None,
+        calls=st.lists(
+            tool_calls() if calls is None else strategy("calls", calls),
+            min_size=min_calls,
+            max_size=max_calls,
+            unique_by=_id,
+        ),
+        texts=all_texts() if texts is None else strategy("texts", texts),
+        reasoning=flag("reasoning", reasoning),
+    )
+    choices = st.lists(answers.choices(), min_size=1, max_size=max_choices).map(_numbered)
+    return st.builds(
+        ModelResponse,
+        id=idents(carried.id_prefix),
+        created=st.integers(0, 2**31) if carried.created else st.just(0),
+        model=st.sampled_from(carried.models),
+        choices=choices,
+        usage=usages(dialect),
+        service_tier=_maybe("default", carried.service_tier),
+        system_fingerprint=_maybe("fp_1", carried.fingerprint),
+    )
+
+
+def _id(call: ChatCompletionMessageToolCall) -> str:
+    return call.id
+
+
+def _maybe(word: str, carried: bool) -> st.SearchStrategy[str | None]:
+    return st.sampled_from([None, word]) if carried else st.none()
+
+
+def _numbered(choices: list[Choices]) -> list[Choices]:
+    return [replace(choice, index=index) for index, choice in enumerate(choices)]
