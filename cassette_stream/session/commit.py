@@ -1,7 +1,8 @@
 """What was recorded, into the file: under a lock, checked, at once or not at all.
 
 Interactions that stay are copied as they stand in the file, unread. Somebody else may
-have written since the session was opened, so the file is read again under the lock.
+have written since the session was opened, so the file is read again under the lock, and
+what `others` have added counts against what was recorded here.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from cassette_stream.exceptions import (
     SecretError,
 )
 from cassette_stream.session.options import Mode
+from cassette_stream.session.others import not_there
 
 __all__ = ("commit",)
 
@@ -39,14 +41,16 @@ def commit(
     mode: Mode,
     redactor: Redactor | None,
     matchers: Matchers | None = None,
+    seen: CassetteReader | None = None,
 ) -> None:
     """Write *recorded*, which *redactor* has redacted, to *path*.
 
     What stands there stays as *mode* says: what *matchers* find again is replaced by `Mode.ALL`.
+    *seen* is what stood there when recording began; None if there was no file.
 
     Raises:
         SecretError: Something in it still looks like a secret; nothing is written.
-        CassetteLockError: Somebody else holds the lock.
+        CassetteLockError: Somebody else holds the lock, or there can be none.
         CassetteFormatError: What stands there is no cassette; it is left as it is.
         CassetteWriteError: It could not be written; what stood there still does.
     """
@@ -55,16 +59,21 @@ def commit(
         _refuse_secrets(documents, redactor, path)
     with storage.locked(path):
         kept = _kept(path, mode)
-        header = dump_header(f"cassette-stream {__version__}")
-        if kept is not None:
-            header = kept.header
-            replacing = matchers if mode is Mode.ALL else None
-            documents = list(_merged(kept, recorded, documents, replacing))
-        storage.write(path, b"".join([header, *documents]))
+        if kept is None:
+            parts = [dump_header(f"cassette-stream {__version__}"), *documents]
+        elif mode is Mode.ALL:
+            parts = [kept.header, *_merged(kept, recorded, documents, matchers)]
+        else:
+            there = (kept.document(place) for place in range(len(kept)))
+            parts = [kept.header, *there, *not_there(recorded, documents, kept, seen)]
+        storage.write(path, b"".join(parts))
 
 
 def _checked(interaction: Interaction, path: Path) -> bytes:
-    document = dump_interaction(interaction)
+    try:
+        document = dump_interaction(interaction)
+    except CassetteError as error:
+        raise CassetteWriteError(f"{path} was not written: {error}") from error
     try:
         check_written(dump_header("") + document, Cassette(interactions=(interaction,)))
     except CassetteError as error:
@@ -88,9 +97,12 @@ def _refuse_secrets(documents: Sequence[bytes], redactor: Redactor, path: Path) 
 
 def _kept(path: Path, mode: Mode) -> CassetteReader | None:
     try:
-        reader = CassetteReader(storage.read(path), file=str(path))
+        data = storage.read(path)
     except CassetteNotFoundError:
         return None
+    except CassetteError as error:
+        raise CassetteWriteError(f"{path} was not written: {error}") from error
+    reader = CassetteReader(data, file=str(path))
     return None if mode is Mode.REWRITE else reader
 
 

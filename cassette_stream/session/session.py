@@ -304,6 +304,7 @@ class Session:
                     mode=options.mode,
                     redactor=options.redactor,
                     matchers=options.matchers,
+                    seen=self._reader if isinstance(self._reader, CassetteReader) else None,
                 )
         except CassetteError as error:
             problems.append(error)

@@ -2,13 +2,15 @@
 
 Whatever happens while one is written (a full disk, a kill, a power cut), a file is the old
 one or the new one. The new one is written beside it, forced to the disk and read back
-before it takes the old one's place.
+before it takes the old one's place. What a writer that died has left beside a file is
+known by its name, `.NAME.<random>.tmp`, and goes when the file is next locked.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,13 +19,16 @@ from typing import TypeAlias
 
 from cassette_stream.exceptions import CassetteError, CassetteNotFoundError, CassetteWriteError
 
-__all__ = ("StrPath", "read", "write")
+__all__ = ("StrPath", "read", "remove_leftovers", "resolved", "write")
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
 # Windows tells text from binary and opens no folders.
 _BINARY: int = getattr(os, "O_BINARY", 0)
 _FOLDER: int | None = getattr(os, "O_DIRECTORY", None)
+
+_LINKS = 40
+"""How many symlinks may lead from one to the next; the limit that Linux has."""
 
 
 def read(path: StrPath) -> bytes:
@@ -66,8 +71,8 @@ def write(path: StrPath, data: bytes, *, check: Callable[[bytes], None] | None =
         CassetteWriteError: It cannot be written, and is as it was; or, which the message
             then says, it was, and the disk may not know it yet.
     """
-    target = Path(os.path.realpath(path))
     with _reported(path):
+        target = resolved(path)
         temp = _written_beside(target, data)
     try:
         with _reported(path):
@@ -83,6 +88,37 @@ def write(path: StrPath, data: bytes, *, check: Callable[[bytes], None] | None =
         raise
 
 
+def resolved(path: StrPath) -> Path:
+    """Where the file at *path* is, which may be a symlink: what is replaced must not be one.
+
+    Raises:
+        OSError: Symlinks lead in a circle, or cannot be read. (`os.path.realpath` takes a
+            symlink that it cannot read for a file.)
+    """
+    target = Path(path).absolute()
+    for _ in range(_LINKS):
+        try:
+            link = target.readlink()
+        except OSError as error:
+            if error.errno in {errno.EINVAL, errno.ENOENT}:
+                return target  # no symlink, or nothing at all
+            raise
+        # Folders on the way are left to the system, for which `..` behind a symlink is
+        # another folder than it seems.
+        target = target.parent / link
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what writers of *target* that died left beside it; nobody must be writing it."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
+    # They are in nobody's way, so it is no error if they stay.
+    with suppress(OSError), os.scandir(target.parent) as files:
+        for file in files:
+            if name.fullmatch(file.name):
+                _remove(Path(file.path))
+
+
 @contextmanager
 def _reported(path: StrPath) -> Iterator[None]:
     try:
@@ -95,7 +131,7 @@ def _reported(path: StrPath) -> Iterator[None]:
 def _written_beside(target: Path, data: bytes) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = _mode(target)
-    temp = target.with_name(f".cassette-{os.urandom(8).hex()}.tmp")
+    temp = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     # The umask applies, as it does to any new file.
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
@@ -138,7 +174,9 @@ def _replace(temp: Path, target: Path) -> None:
         temp.replace(target)
         _sync_folder(folder)
     finally:
-        os.close(folder)
+        # Nothing was written by way of it.
+        with suppress(OSError):
+            os.close(folder)
 
 
 def _sync_folder(folder: int) -> None:
