@@ -198,6 +198,11 @@ class Session:
         """Write nothing on leaving; the file stays as it is."""
         self._discarded = True
 
+    @property
+    def discarded(self) -> bool:
+        """Whether nothing is written on leaving."""
+        return self._discarded
+
     def transport(self, inner: httpx.BaseTransport | None = None) -> httpx.BaseTransport:
         """A transport for an `httpx.Client` that this session answers, wherever it is used.
 
