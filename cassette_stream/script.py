@@ -76,6 +76,9 @@ class FailureKind(StrEnum):
     OTHER = "other"
     """An exception that is of no HTTP library; the message begins with its class."""
 
+    def __repr__(self) -> str:  # as it is written in code
+        return f"FailureKind.{self.name}"
+
 
 # Steps are made by the thousand, two for each chunk of each replay. A msgspec struct is
 # made in a quarter of the time of a frozen dataclass.

@@ -63,6 +63,9 @@ class How(StrEnum):
     CANCELLED = "cancelled"
     FAILURE = "failure"
 
+    def __repr__(self) -> str:  # as it is written in code
+        return f"How.{self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
