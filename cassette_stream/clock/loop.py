@@ -112,7 +112,6 @@ class _Visit:
         assert task is not None  # or nobody could await it
         self.error: HangError | None = None
         self._loop, self._task, self._clock = loop, task, clock
-        self._cancelling = task.cancelling()
         self._others = asyncio.all_tasks(loop) - {task}
         self._broken_off = 0
         self.time = LoopTime(loop, clock, loop._selector, self._break_off)  # type: ignore[attr-defined]  # noqa: SLF001 - private
@@ -149,8 +148,8 @@ class _Visit:
                     own.pop(name, None)
                 own.update(before)
                 own["time"] = _Onward(real, self._clock.now() - real())
-                while self._task.cancelling() > self._cancelling:
-                    self._task.uncancel()
+                for _ in range(self._broken_off):
+                    self._task.uncancel()  # the others, if any, are of somebody else
 
 
 async def arun(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) -> T:

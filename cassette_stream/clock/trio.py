@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -136,7 +136,8 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
     def _hang(self) -> None:
         if self.error is None:
             frames = (frame for frame, _ in self._main.iter_await_frames())
-            self.error = self.clock.hang(place_of(frames))
+            inner = dropwhile(lambda frame: frame.f_code is not TrioTime.watch.__code__, frames)
+            self.error = self.clock.hang(place_of(inner))
             self._token.run_sync_soon(self._scope.cancel)
         elif self._broken_off < _MOST_BREAKS:
             # What was cancelled waits again, shielded: so it is woken by force.
