@@ -224,21 +224,13 @@ class Redaction:
         """Where a field begins that may be secret, and that *text* breaks off in; else its end."""
         return self._places.begun(text)
 
-    def findings(self, text: bytes, content_type: str | None) -> Sequence[Finding]:
-        """The secrets in a piece of a body, in order; no *content_type* means a stream."""
-        found = self._job.findings(text)
-        if content_type is None:
-            return found
-        named = list(self._places.body(text, content_type))
-        secrets = {text[each.start : each.end] for each in named}
-        self._job.echoes |= {
-            each for each in secrets if len(each) >= _ECHO and not is_placeholder(each)
-        }
-        return _disjoint([*named, *found], text)
-
-    def placeholder(self, secret: bytes) -> bytes:
-        """What stands in a body in place of *secret*; it has the same length."""
-        return placeholder(self._job.number(secret), secret)
+    def body(self, part: bytes, content_type: str) -> bytes:
+        """A *part* of the body of a response, which keeps its length."""
+        is_stream = any(name in content_type for name in _STREAMS)
+        findings = () if is_stream else self._places.body(part, content_type)
+        text = _Text(place="response body", raw=part, findings=findings, keeps_length=True)
+        (part,) = self._job.clean([text])
+        return part
 
 
 @dataclass(slots=True)
@@ -282,7 +274,7 @@ class _Job:
         done = 0
         for start, end, kind in found:
             secret = text.raw[start:end]
-            number = self.number(secret)
+            number = self._number(secret)
             stands_in = placeholder(number, secret if text.keeps_length else None)
             out += text.raw[done:start], stands_in
             done = end
@@ -291,7 +283,7 @@ class _Job:
             )
         return b"".join([*out, text.raw[done:]])
 
-    def number(self, secret: bytes) -> int:
+    def _number(self, secret: bytes) -> int:
         secret = self.extra.get(secret, secret)
         if secret not in self.numbers:
             self.used += 1
