@@ -163,7 +163,7 @@ class Events:
         if not isinstance(event, yaml.ScalarEvent):
             self._depth += 1
             if self._depth > self._max_depth:
-                raise self.error(f"more than {self._max_depth} lists and maps in each other")
+                raise self._too_deep()
         return event
 
     def text(self, event: yaml.Event, name: str) -> str:
@@ -200,7 +200,7 @@ class Events:
                     'a cassette takes no merge keys; write "<<" for a key of that name'
                 )
             if key in seen:
-                raise self.error(f"{key!r} is there twice in {name}")
+                raise self.error(f"{key!r} is there twice in {name}: take one of them out")
             if known and key not in known:
                 raise self.error(f"{name} has no {key!r}; {nearest(key, known)}")
             seen.add(key)
@@ -230,14 +230,22 @@ class Events:
         self._event = event
         return event
 
+    def _too_deep(self, at: Mark | None = None) -> CassetteFormatError:
+        return self.error(
+            f"more than {self._max_depth} lists and maps in each other: what is deeper goes "
+            "into a body, as text",
+            at,
+        )
+
     def _malformed(self, error: yaml.MarkedYAMLError) -> CassetteFormatError:
         if conflict := _CONFLICT.search(self._text):
             line = self._text.count("\n", 0, conflict.start())
-            return self._origin.error("an unresolved merge conflict", line, 0)
+            message = "an unresolved merge conflict: take one side of it"
+            return self._origin.error(message, line, 0)
         mark = error.problem_mark
         assert mark is not None
         if error.problem and "nesting depth" in error.problem:  # a limit of libyaml's own
-            return self.error(f"more than {self._max_depth} lists and maps in each other", mark)
+            return self._too_deep(mark)
         what = f"this is not YAML: {error.problem}"
         if mark.line > self._text.count("\n") - 1:
             return self.error(f"{what}; the document ends too early: was the file cut?", mark)

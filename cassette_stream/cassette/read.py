@@ -162,6 +162,15 @@ class CassetteReader(Sequence[Interaction]):
             return found
         return read_interaction(self._events(span.start, span.end), refit=refit)
 
+    def check(self) -> None:
+        """Read every interaction once, and keep none.
+
+        Raises:
+            CassetteFormatError: One of them is not as the format page says.
+        """
+        for at in range(len(self)):
+            self.interaction(at)
+
     def _canonical(self, span: Span) -> Interaction | None:
         """The interaction by its head and `read_canonical`, where these are all there is."""
         with suppress(CassetteFormatError):
@@ -177,13 +186,18 @@ class CassetteReader(Sequence[Interaction]):
         if plain := _PLAIN_HEADER.fullmatch(self._data, span.start, span.end):
             return plain[1].decode()
         if not _CASSETTE.search(self._data, span.start, span.end):
-            other = " (VCR.py may have)" if _VCR.search(self._data, span.start, span.end) else ""
-            raise self._error(
-                f"this is no cassette, which begins 'cassette: {FORMAT_VERSION}': "
-                f"something else wrote this file{other}",
-                span.start,
-            )
+            raise self._error(self._no_cassette(span), span.start)
         return read_header(self._events(span.start, span.end))
+
+    def _no_cassette(self, span: Span) -> str:
+        beginning = self._data[span.start : span.end]
+        told = f"this is no cassette, which begins 'cassette: {FORMAT_VERSION}'"
+        if b"\0" in beginning[:4]:
+            return f"{told}: it may be UTF-16; save it as UTF-8"
+        other = " (VCR.py may have)" if _VCR.search(beginning) else ""
+        return (
+            f"{told}: something else wrote this file{other}; record to another one, or delete it"
+        )
 
     def _head(self, span: Span) -> _Head:
         if span.start not in self._heads:
@@ -209,7 +223,11 @@ class CassetteReader(Sequence[Interaction]):
             text = part.decode()
         except UnicodeDecodeError as error:
             at = start + error.start
-            raise self._error(f"not UTF-8: byte {part[error.start]:#04x}", at) from None
+            raise self._error(
+                f"not UTF-8: byte {part[error.start]:#04x}; save the file as UTF-8, and a body "
+                "that is no text as body_base64",
+                at,
+            ) from None
         if bad is not None:
             char = part[bad:].decode()[0]
             raise self._error(

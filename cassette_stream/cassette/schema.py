@@ -59,7 +59,7 @@ def read_request(events: Events) -> Request:
         value = _INTERACTION[key](events, key)
         if isinstance(value, Request):
             return value
-    raise events.error("interaction has no 'request'")
+    raise events.error("interaction has no 'request', and needs one")
 
 
 def read_head(events: Events) -> dict[str, Any] | None:
@@ -109,7 +109,7 @@ class _Fields:
     def need(self, *keys: str) -> None:
         for key in keys:
             if key not in self.values:
-                raise self.events.error(f"{self.name} has no {key!r}", self.mark)
+                raise self.events.error(f"{self.name} has no {key!r}, and needs one", self.mark)
 
     def error(self, key: str, message: str) -> CassetteFormatError:
         return self.events.error(message, self.marks[key])

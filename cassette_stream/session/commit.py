@@ -1,6 +1,6 @@
 """What was recorded, into the file: under a lock, checked, at once or not at all.
 
-Interactions that stay are copied as they stand in the file, unread. Somebody else may
+Interactions that stay are copied as they stand in the file. Somebody else may
 have written since the session was opened, so the file is read again under the lock, and
 what `others` have added counts against what was recorded here.
 """
@@ -103,6 +103,7 @@ def _kept(path: Path, mode: Mode) -> CassetteReader | None:
     except CassetteError as error:
         raise CassetteWriteError(f"{path} was not written: {error}") from error
     reader = CassetteReader(data, file=str(path))
+    reader.check()  # whatever the mode: what is damaged is for a person to look at
     return None if mode is Mode.REWRITE else reader
 
 

@@ -251,6 +251,8 @@ class Session:
             if self.mode is Mode.NONE:
                 raise
         else:
+            if self.mode in {Mode.NEW_EPISODES, Mode.ALL, Mode.REWRITE}:
+                reader.check()  # what is damaged is told before anything is recorded over it
             self._reader = reader
             if self.mode in {Mode.NONE, Mode.ONCE, Mode.NEW_EPISODES}:
                 self._replayer = Replayer(
