@@ -1,0 +1,70 @@
+"""The call of a test: in virtual time if it asks for that, and afresh for each example."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
+
+if TYPE_CHECKING:
+    from pytest_cassette_stream.stream_server import StreamServer
+
+__all__ = ("running",)
+
+
+@contextmanager
+def running(item: pytest.Function, server: StreamServer | None) -> Iterator[None]:
+    """What the call of *item* happens in."""
+    state = state_of(item)
+    if not is_of_hypothesis(item):
+        yield
+        return
+    # As plugins for event loops do: it is what Hypothesis calls for each example.
+    handle: Any = item.obj.hypothesis
+    inner = handle.inner_test
+    handle.inner_test = _afresh(inner, state, server)
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
+
+
+def _afresh(
+    example: Callable[..., Any], state: State, server: StreamServer | None
+) -> Callable[..., Any]:
+    """*example*, with a session that is rewound before and a server that is reset behind it."""
+
+    def before() -> None:
+        if state.session is not None:
+            state.session.rewind()
+
+    def behind() -> None:
+        if server is not None:
+            state.count(server=server)
+            server.reset()
+
+    if inspect.iscoroutinefunction(example):
+
+        @functools.wraps(example)
+        async def in_loop(*args: Any, **kwargs: Any) -> Any:
+            before()
+            result = await example(*args, **kwargs)
+            behind()
+            return result
+
+        return in_loop
+
+    @functools.wraps(example)
+    def alone(*args: Any, **kwargs: Any) -> Any:
+        before()
+        result = example(*args, **kwargs)
+        behind()
+        return result
+
+    return alone
