@@ -6,14 +6,21 @@ from pytest_cassette_stream.strategies.faults import faults
 from pytest_cassette_stream.strategies.json_arguments import json_arguments
 from pytest_cassette_stream.strategies.plans import plans
 from pytest_cassette_stream.strategies.scripts import scripts
+from pytest_cassette_stream.strategies.sse import SSEStream, sse_events, sse_streams
+from pytest_cassette_stream.strategies.streams import ChunkStream, chunk_streams
 from pytest_cassette_stream.strategies.tool_calls import tool_calls
 
 __all__ = (
+    "ChunkStream",
+    "SSEStream",
+    "chunk_streams",
     "chunkings",
     "completions",
     "faults",
     "json_arguments",
     "plans",
     "scripts",
+    "sse_events",
+    "sse_streams",
     "tool_calls",
 )

@@ -1,0 +1,175 @@
+"""Whole streams of a provider: the answer, the bytes for it, and the chunks that they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle
+from typing import Any, Literal, TypeAlias
+
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from cassette_stream import ModelResponse, NormalForm, dialects
+from cassette_stream.wire import SSEDecoder
+from pytest_cassette_stream.strategies import sdk
+from pytest_cassette_stream.strategies.carried import CARRIED
+from pytest_cassette_stream.strategies.completions import completions as all_completions
+from pytest_cassette_stream.strategies.options import one_of, strategy
+
+__all__ = ("ChunkStream", "chunk_streams")
+
+As: TypeAlias = Literal["dicts", "chunks", "sdk"]
+_FORMS = ("dicts", "chunks", "sdk")
+
+
+@dataclass(frozen=True)
+class ChunkStream:
+    """The stream of a *completion* in a *dialect*.
+
+    Two are equal where all of these are, and a stream shows itself by them.
+
+    Args:
+        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini".
+        completion: What is answered. `expected` holds where the dialect carries all of it, as
+            it does for ``completions(dialect=...)``.
+        pieces: How texts and arguments are cut into deltas: sizes in characters, taken in
+            turn, where a 0 is a delta of nothing; None cuts much as tokens are.
+        interleave: Choices and tool calls take turns, a delta each. Not for "anthropic".
+        as_: What `chunks` are.
+
+    Raises:
+        ValueError: There is no such dialect or form, the *completion* is none for it, or
+            *pieces* are no sizes.
+    """
+
+    dialect: str
+    completion: ModelResponse
+    pieces: tuple[int, ...] | None = None
+    interleave: bool = False
+    as_: As = "dicts"
+
+    def __post_init__(self) -> None:
+        one_of("dialect", self.dialect, CARRIED)
+        one_of("as_", self.as_, _FORMS)
+        if self.pieces is not None and (not any(self.pieces) or min(self.pieces) < 0):
+            raise ValueError(f"pieces are sizes, one of them above 0, not {self.pieces!r}")
+        _ = self.events  # so that what cannot be sent is refused here
+
+    @cached_property
+    def events(self) -> tuple[bytes, ...]:
+        """The bytes of each event."""
+        options: dict[str, Any] = {}
+        if self.pieces is not None:
+            options["pieces"] = self._cut
+        if self.dialect != "anthropic":
+            options["interleave"] = self.interleave
+        elif self.interleave:
+            raise ValueError("anthropic sends one block after the other: interleave is False")
+        if self.dialect == "openai_chat":
+            options["include_usage"] = self.completion.usage is not None
+        return tuple(getattr(dialects, self.dialect).encode(self.completion, **options))
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.events)
+
+    @property
+    def chunks(self) -> list[Any]:
+        """The stream as its reader gets it, made anew each time, so that it may be changed.
+
+        "dicts" are the JSON of the events, without ``[DONE]``; "chunks" are
+        `cassette_stream.ModelResponseStream` as `completion` streams them, with a usage chunk
+        and without ``_hidden_params``; "sdk" are what the provider's official SDK gives.
+        """
+        match self.as_:
+            case "dicts":
+                return self._dicts()
+            case "chunks":
+                return self._chunks()
+            case "sdk":
+                return sdk.objects(self.dialect, self._dicts())
+
+    @property
+    def expected(self) -> ModelResponse:
+        """What a correct decoder and accumulator make of the stream.
+
+        It is the completion, with the provider's own words for the finish reasons.
+        """
+        words = CARRIED[self.dialect].finishes
+        choices = [
+            replace(choice, raw_finish_reason=words.get(choice.finish_reason or ""))
+            for choice in self.completion.choices
+        ]
+        return replace(self.completion, choices=choices)
+
+    def _cut(self, text: str) -> Iterator[str]:
+        start = 0
+        for size in cycle(self.pieces or ()):
+            if start >= len(text):
+                return
+            yield text[start : start + size]
+            start += size
+
+    def _dicts(self) -> list[dict[str, Any]]:
+        events = SSEDecoder().feed(self.body)
+        return [json.loads(event.data) for event in events if event.data != "[DONE]"]
+
+    def _chunks(self) -> list[Any]:
+        decoder = getattr(dialects, self.dialect).Decoder()
+        form = NormalForm(include_usage=True)
+        chunks = [*form.feed(decoder.feed(self.body)), *form.feed(decoder.finish()), *form.end()]
+        for chunk in chunks:
+            chunk._hidden_params = None  # noqa: SLF001 - the name that ported code reads
+        return chunks
+
+
+def chunk_streams(
+    *,
+    dialect: str | None = None,
+    as_: As = "dicts",
+    completions: st.SearchStrategy[ModelResponse] | None = None,
+) -> st.SearchStrategy[ChunkStream]:
+    """Streams of a provider, as `ChunkStream`: a completion, its bytes, its chunks.
+
+    Texts and arguments are cut into deltas at any character; choices and parallel tool calls
+    come in turns or one after the other. Shrinks to an empty answer.
+
+    Args:
+        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini"; None for any.
+        as_: What `ChunkStream.chunks` are: "dicts", "chunks" (ours) or "sdk" (the objects of
+            openai, anthropic or google-genai).
+        completions: What is answered; by default ``completions(dialect=dialect)``, with up to
+            three choices where the dialect has several. Takes a *dialect* too.
+
+    Raises:
+        TypeError: *completions* is no strategy.
+        ValueError: There is no such *dialect* or form, or *completions* come without one.
+        ModuleNotFoundError: The SDK that was asked for is not installed.
+    """
+    one_of("as_", as_, _FORMS)
+    if dialect is None:
+        if completions is not None:
+            raise ValueError("completions= are those of one dialect: give dialect= as well")
+        return st.one_of([chunk_streams(dialect=each, as_=as_) for each in CARRIED])
+    carried = CARRIED[one_of("dialect", dialect, CARRIED)]
+    if as_ == "sdk":
+        sdk.builder(dialect)
+    if completions is None:
+        most = 3 if carried.several_choices else 1
+        completions = all_completions(dialect=dialect, max_choices=most)
+    sizes = st.integers(1, 8) | st.just(1_000)
+    return st.builds(
+        ChunkStream,
+        dialect=st.just(dialect),
+        completion=strategy("completions", completions),
+        pieces=st.none() | st.builds(_sizes, sizes, st.lists(st.integers(0, 8), max_size=3)),
+        interleave=st.just(False) if dialect == "anthropic" else st.booleans(),
+        as_=st.just(as_),
+    )
+
+
+def _sizes(first: int, others: Iterable[int]) -> tuple[int, ...]:
+    return first, *others
