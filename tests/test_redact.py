@@ -325,7 +325,8 @@ prose = st.text(alphabet='abc de.\n"\\{}:\u00e9\U0001f600-', max_size=20)
 def test_a_redacted_stream_keeps_its_length_its_frames_and_its_events(
     texts: list[str], data: st.DataObject
 ) -> None:
-    answer = sse(*({"delta": {"content": text}} for text in texts))
+    # A blank ends each: what follows a key without one may be a part of it.
+    answer = sse(*({"delta": {"content": text + " "}} for text in texts))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=5)))
     sizes = tuple(end - start for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True))
     before = interaction(answer=answer, answer_headers=STREAM, sizes=sizes)
@@ -340,6 +341,7 @@ def test_a_redacted_stream_keeps_its_length_its_frames_and_its_events(
         text, kept = old["delta"]["content"], new["delta"]["content"]  # type: ignore[index]
 
         assert len(text) == len(kept)
+        text, kept = text[:-1], kept[:-1]
         assert is_placeholder(kept) if text in KINDS.values() else text == kept
 
 
@@ -429,16 +431,25 @@ def test_clean_texts_are_left_alone(text: str) -> None:
     assert Redactor().interaction(before) is before
 
 
-def test_no_stream_of_the_corpus_is_touched(corpus: Any) -> None:
+def test_no_stream_of_the_corpus_is_touched_but_by_what_is_secret(corpus: Any) -> None:
     lines = (corpus / "corpus" / "public_index.jsonl").read_text("utf-8").splitlines()
+    names = [json.loads(line)["file"] for line in lines]
+    bodies = {name: (corpus / "corpus" / name).read_bytes() for name in names}
     hit = {
-        entry["file"]: [finding.kind for finding in found]
-        for entry in map(json.loads, lines)
-        if (found := list(scan((corpus / "corpus" / entry["file"]).read_bytes())))
+        name: [finding.kind for finding in found]
+        for name, body in bodies.items()
+        if (found := list(scan(body)))
     }
 
     assert len(lines) > 2000
-    assert hit == {}
+    # An error that says whose limit was hit.
+    organization = "openai/prism__stream-unknown-error-responses-1__46ca351c.sse"
+    assert hit == {organization: ["openai project", "openai organization"]}
+    for name in names if SOAK else names[::20]:
+        kind = "vnd.amazon.eventstream" if bodies[name][:1] == b"\0" else "text/event-stream"
+        before = interaction(answer=bodies[name], answer_headers=headers_of(content_type=kind))
+
+        assert name == organization or Redactor().interaction(before) is before, name
 
 
 # Numbers, echoes, reports.

@@ -20,6 +20,7 @@ __all__ = (
     "Finding",
     "is_placeholder",
     "placeholder",
+    "runs",
     "scan",
 )
 
@@ -45,12 +46,14 @@ SECRET_HEADERS = frozenset(
         "x-api-key",
         "x-auth-token",
         "x-csrf-token",
+        "x-forwarded-for",
         "x-functions-key",
         "x-goog-api-key",
         "x-goog-iam-authorization-token",
         "x-litellm-api-key",
         "x-portkey-api-key",
         "x-portkey-virtual-key",
+        "x-real-ip",
         "x-xsrf-token",
         "xi-api-key",
     }
@@ -64,6 +67,7 @@ SECRET_FIELDS = frozenset(
         "account_key",
         "api_key",
         "api_secret",
+        "api_token",
         "auth_token",
         "authorization",
         "authorization_token",
@@ -174,6 +178,8 @@ _KINDS = (
     _Kind("helicone key", rb"sk-", rb"helicone-[\w-]{20,}"),
     _Kind("api key", rb"sk-", rb"(?=[A-Za-z]{0,19}[0-9])[A-Za-z0-9]{20}[\w-]*"),
     _Kind("api key", rb"sk-", rb"(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20,}"),
+    _Kind("openai organization", rb"org-", rb"(?=[A-Za-z]{0,23}[0-9])[A-Za-z0-9]{24}(?![\w-])"),
+    _Kind("openai project", rb"proj_", rb"(?=[A-Za-z]{0,23}[0-9])[A-Za-z0-9]{24}(?![\w-])"),
     _Kind("openai ephemeral key", rb"ek_", rb"[A-Za-z0-9]{30,}"),
     _Kind("openai session key", rb"sess-", rb"[A-Za-z0-9]{30,}"),
     _Kind("google key", rb"AIza", rb"[\w-]{35,}"),
@@ -197,6 +203,11 @@ _KINDS = (
     _Kind("langsmith key", rb"lsv2_", rb"(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{8,}"),
     _Kind("elevenlabs key", rb"sk_", rb"[0-9a-f]{48}(?![A-Za-z0-9])"),
     _Kind("aws access key id", rb"A[KS]IA", rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    _Kind(
+        "aws session token",
+        rb"(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz|AQoDYXdz)",
+        rb"[A-Za-z0-9+/]{60,}={0,2}",
+    ),
     _Kind("aws bedrock key", rb"ABSK", rb"[A-Za-z0-9+/]{80,}={0,2}"),
     _Kind("aws bedrock key", rb"bedrock-api-key-", rb"[\w+/-]{40,}={0,2}"),
     _Kind("github token", rb"gh[pousr]_", rb"[A-Za-z0-9]{30,}"),
@@ -224,6 +235,12 @@ _KINDS = (
         frame=True,
     ),
     _Kind(
+        "cookie",
+        rb"(?:__cf_bm|_cfuvid|cf_clearance|session(?:_?id)?)=",
+        rb"(?!REDACTED-)(?=[A-Za-z._-]*[0-9])[\w.-]{32,}",
+        frame=True,
+    ),
+    _Kind(
         "url signature",
         rb"(?:sig|(?:X-(?:Amz|Goog)-)?Signature|X-Amz-Security-Token)=",
         rb"(?!REDACTED-)[\w%+/=.-]{20,}",
@@ -247,28 +264,42 @@ _PEM = re.compile(
     % {b"space": _SPACE}
 )
 
-# Every shape but PEM has this many bytes in a row of which tokens are made, and most texts
-# have few such runs: to find those first costs a tenth of trying every prefix everywhere.
+# The password of a URL anywhere is one only if it is mixed: prose and code have examples.
+_USER = re.compile(
+    rb"://[^\s/?#@:\"'\\<>]{0,64}+:(?=[^\s/?#@]{0,99}[0-9])(?=[^\s/?#@]{0,99}[A-Za-z])"
+    rb"([^\s/?#@\"'\\<>]{12,256}+)@"
+)
+
+# Every shape but these two has this many bytes in a row of which tokens are made, and most
+# texts have few such runs: to find those first costs a tenth of trying every prefix everywhere.
 _RUN = 20
 _TOKEN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%&+-./=?_~")
 _MASK = bytes(1 if byte in _TOKEN else 0 for byte in range(256))
-_LONG = b"\1" * _RUN
 _LOOK_BEHIND = len(b".Bearer ")
+
+
+def runs(text: bytes, mask: bytes, least: int) -> Iterator[tuple[int, int]]:
+    """Where *text* has *least* or more bytes in a row that the table *mask* makes ones."""
+    ones = text.translate(mask)
+    long = b"\1" * least
+    start = ones.find(long)
+    while start >= 0:
+        end = ones.find(b"\0", start)
+        end = len(text) if end < 0 else end
+        yield start, end
+        start = ones.find(long, end)
 
 
 def scan(text: bytes) -> Iterator[Finding]:
     """The secrets in *text* that have a shape of their own, wherever they stand."""
-    if len(text) < _RUN:
-        return
     if b"PRIVATE KEY-----" in text:
         for match in _PEM.finditer(text):
             yield Finding(*match.span(), "private key")
+    if b"://" in text and b"@" in text:
+        for match in _USER.finditer(text):
+            yield Finding(*match.span(1), "user of a url")
     clean: set[bytes] = set()
-    mask = text.translate(_MASK)
-    start = mask.find(_LONG)
-    while start >= 0:
-        end = mask.find(b"\0", start)
-        end = len(text) if end < 0 else end
+    for start, end in runs(text, _MASK, _RUN):
         behind = max(start - _LOOK_BEHIND, 0)
         # A stream repeats its ids in every event: each is looked at once.
         run = text[behind:end]
@@ -277,7 +308,6 @@ def scan(text: bytes) -> Iterator[Finding]:
             yield from found
             if not found:
                 clean.add(run)
-        start = mask.find(_LONG, end)
 
 
 def _scan_run(text: bytes, start: int, end: int) -> Iterator[Finding]:
