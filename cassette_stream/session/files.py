@@ -9,7 +9,7 @@ from cassette_stream import storage
 from cassette_stream.cassette import Cassette, loads
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.session.commit import commit
-from cassette_stream.session.options import Mode, redactor_of
+from cassette_stream.session.options import Mode, redactor_of, with_environment
 
 __all__ = ("read_cassette", "write_cassette")
 
@@ -42,7 +42,7 @@ def write_cassette(
         SecretError: Something in it still looks like a secret.
         CassetteWriteError: It could not be written; what stood there still does.
     """
-    redactor = redactor_of(redact)
+    redactor = with_environment(redactor_of(redact))
     interactions = [
         redactor.interaction(interaction) if redactor else interaction
         for interaction in cassette.interactions

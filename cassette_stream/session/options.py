@@ -6,18 +6,28 @@ import ipaddress
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, TypeAlias
 
+from cassette_stream.cassette.known import secret_variables
 from cassette_stream.cassette.match import Matcher, Matchers, matchers
 from cassette_stream.cassette.model import Request, Response
 from cassette_stream.cassette.redact import Redactor
 from cassette_stream.faults import Faults, Injector, Plan, plan_of
 
-__all__ = ("Faults", "Mode", "Options", "Pace", "default_mode", "is_host_among", "redactor_of")
+__all__ = (
+    "Faults",
+    "Mode",
+    "Options",
+    "Pace",
+    "default_mode",
+    "is_host_among",
+    "redactor_of",
+    "with_environment",
+)
 
 
 class Mode(StrEnum):
@@ -91,6 +101,11 @@ class Options:
             guard=guard,
         )
 
+    def at_opening(self) -> Options:
+        """The options of a session that is opened at this moment."""
+        redactor = with_environment(self.redactor)
+        return self if redactor is self.redactor else replace(self, redactor=redactor)
+
     def ignores(self, host: str) -> bool:
         """Whether requests to *host* are none of the session's business."""
         if is_host_among(host, self.ignore_hosts):
@@ -135,6 +150,18 @@ def _names(option: str, values: Sequence[object]) -> Sequence[str]:
 
 # A redactor compiles what it looks for, and keeps nothing of what it sees.
 _default_redactor = cache(Redactor)
+
+
+def with_environment(redactor: Redactor | None) -> Redactor | None:
+    """One that finds the secrets of the environment, too, as it is at this moment."""
+    if redactor is None or not redactor.environment:
+        return redactor
+    return _knowing(redactor, tuple(secret_variables(os.environ).items()))
+
+
+@lru_cache(maxsize=8)
+def _knowing(redactor: Redactor, variables: tuple[tuple[str, str], ...]) -> Redactor:
+    return redactor.knowing(dict(variables))
 
 
 def redactor_of(redact: object) -> Redactor | None:

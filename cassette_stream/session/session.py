@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
 from cassette_stream.cassette.model import How, Interaction, Request, Response
+from cassette_stream.cassette.redact import Replacement
 from cassette_stream.clock import Clock, RealClock, VirtualClock, clock_here
 from cassette_stream.exceptions import (
     CassetteError,
@@ -114,7 +115,8 @@ class Session:
         # What is written goes where it was read, even if the block changes the folder.
         self._file = self.path.absolute()
         self.mode = options.mode
-        self._options = options
+        self._options = options = options.at_opening()
+        self._redactions: list[Replacement] = []
         self._real = RealClock()
         self._clock = _clock(options.pace)
         self._lock = threading.RLock()
@@ -136,6 +138,11 @@ class Session:
         """What this session took down, as it will be written, in the order of its requests."""
         found = [slot.interaction for slot in self._slots]
         return tuple(interaction for interaction in found if interaction is not None)
+
+    @property
+    def redactions(self) -> tuple[Replacement, ...]:
+        """What was replaced in what was `recorded`: kind, place and placeholder of each secret."""
+        return tuple(self._redactions) if self.recorded else ()
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
@@ -343,7 +350,9 @@ class Session:
             SessionError: The session is not open.
         """
         if not self._is_open:
-            raise SessionError(f"the session of {self.path} is closed: {request.url}")
+            redactor = self._options.redactor
+            url = (redactor.request(request) if redactor else request).url
+            raise SessionError(f"the session of {self.path} is closed: {url}")
         options = self._options
         if options.ignores(urlsplit(request.url).hostname or ""):
             return Pass()
@@ -420,7 +429,11 @@ class Session:
                 return None
             _check_frames(response)
             interaction = replace(interaction, response=response)
-        return redactor.interaction(interaction) if redactor else interaction
+        if redactor is None:
+            return interaction
+        redacted = redactor.redacted(interaction)
+        self._redactions += redacted.replaced
+        return redacted.interaction
 
     def _miss(self, replayer: Replayer, live: Request) -> CassetteMissError:
         words = replayer.miss(live)
