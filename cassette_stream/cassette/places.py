@@ -48,12 +48,6 @@ class Places:
             rb'(?is)\\"(%s)\\"(?:\s|\\[nrt])*+:(?:\s|\\[nrt])*+\\"'
             rb'((?:[^"\\]++|\\[^"\\]|\\\\(?:\\.|[^"\\]))++)' % names
         )
-        # One that the text breaks off in: in its name, behind it, or in its own text.
-        self._begun = re.compile(
-            rb'(?is)\\*+"(?:(?:%s)\\*+"(?:\s|\\[nrt])*+(?::(?:\s|\\[nrt])*+'
-            rb'(?:\\*+"(?:[^"\\]++|\\.)*+)?)?|[^"\\]{0,%d})\\*\Z'
-            % (names, max(map(len, fields), default=0) + 1)
-        )
 
     def header(self, name: str, text: bytes) -> Iterator[Finding]:
         """What is secret in the value *text* of the header *name*."""
@@ -80,11 +74,6 @@ class Places:
             yield from _named("form field", self._part, text)
         yield from _named("field", self._field, text)
         yield from _named("field", self._inner_field, text)
-
-    def begun(self, text: bytes) -> int:
-        """Where a field begins that may be secret, and that *text* breaks off in; else its end."""
-        match = self._begun.search(text)
-        return match.start() if match else len(text)
 
 
 def _named(kind: str, pattern: re.Pattern[bytes], text: bytes) -> Iterator[Finding]:

@@ -240,8 +240,8 @@ class Redactor:
 class Redaction:
     """Takes the secrets out of an interaction part by part, as the parts come.
 
-    It knows of a secret what the parts so far told, and nothing of secrets that are split over
-    events; but for that, what it gives is what `Redactor.interaction` makes of the whole.
+    It knows of a secret what the parts so far told; but for that, what it gives is what
+    `Redactor.interaction` makes of the whole.
     """
 
     def __init__(self, redactor: Redactor, places: Places, job: Replacing) -> None:
@@ -269,15 +269,16 @@ class Redaction:
         (message,) = self._job.clean([self._redactor._message(ending)])  # noqa: SLF001
         return replace(ending, message=_str(message))
 
-    def begun(self, text: bytes) -> int:
-        """Where a field begins that may be secret, and that *text* breaks off in; else its end."""
-        return self._places.begun(text)
-
     def body(self, part: bytes, content_type: str) -> bytes:
-        """A *part* of the body of a response, which keeps its length."""
+        """A *part* of the body of a response, of whole events, which keeps its length."""
         is_stream = any(name in content_type for name in _STREAMS)
-        findings = () if is_stream else self._places.body(part, content_type)
-        text = Text(place="response body", raw=part, by_name=findings, keeps_length=True)
+        text = Text(
+            place="response body",
+            raw=part,
+            by_name=() if is_stream else self._places.body(part, content_type),
+            keeps_length=True,
+            events=content_type,
+        )
         (part,) = self._job.clean([text])
         return part
 

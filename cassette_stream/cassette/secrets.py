@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 __all__ = (
     "PLACEHOLDER",
+    "PREFIXES",
     "SECRET_FIELDS",
     "SECRET_HEADERS",
     "SECRET_QUERY",
@@ -247,7 +248,10 @@ _KINDS = (
         frame=True,
     ),
 )
-_PREFIX = re.compile(b"|".join(sorted({kind.prefix for kind in _KINDS})))
+PREFIXES = tuple(sorted({kind.prefix for kind in _KINDS}))
+"""What the secrets that have a shape begin with, as regular expressions."""
+
+_PREFIX = re.compile(b"|".join(PREFIXES))
 # A word begins here, or every long enough random text would hold a secret; after an escape
 # of JSON or of a URL too, whose last byte is a letter.
 _EDGE = r"(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
