@@ -7,6 +7,7 @@ what `others` have added counts against what was recorded here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from cassette_stream.exceptions import (
     SecretError,
 )
 from cassette_stream.session.options import Mode
-from cassette_stream.session.others import not_there
+from cassette_stream.session.others import added, not_there
 
 __all__ = ("commit",)
 
@@ -46,7 +47,7 @@ def commit(
     """Write *recorded*, which *redactor* has redacted, to *path*.
 
     What stands there stays as *mode* says: what *matchers* find again is replaced by `Mode.ALL`.
-    *seen* is what stood there when recording began; None if there was no file.
+    *seen* is what stood there when recording began, and was checked; None if there was no file.
 
     Raises:
         SecretError: Something in it still looks like a secret; nothing is written.
@@ -58,14 +59,16 @@ def commit(
     if redactor is not None:
         _refuse_secrets(documents, redactor, path)
     with storage.locked(path):
-        kept = _kept(path, mode)
-        if kept is None:
+        kept = _kept(path)
+        # Whatever the mode: what somebody has damaged meanwhile is for a person to look at.
+        others = Counter() if kept is None else added(kept, seen, documents)
+        if kept is None or mode is Mode.REWRITE:
             parts = [dump_header(f"cassette-stream {__version__}"), *documents]
         elif mode is Mode.ALL:
             parts = [kept.header, *_merged(kept, recorded, documents, matchers)]
         else:
             there = (kept.document(place) for place in range(len(kept)))
-            parts = [kept.header, *there, *not_there(recorded, documents, kept, seen)]
+            parts = [kept.header, *there, *not_there(recorded, documents, others)]
         storage.write(path, b"".join(parts))
 
 
@@ -95,16 +98,14 @@ def _refuse_secrets(documents: Sequence[bytes], redactor: Redactor, path: Path) 
             )
 
 
-def _kept(path: Path, mode: Mode) -> CassetteReader | None:
+def _kept(path: Path) -> CassetteReader | None:
     try:
         data = storage.read(path)
     except CassetteNotFoundError:
         return None
     except CassetteError as error:
         raise CassetteWriteError(f"{path} was not written: {error}") from error
-    reader = CassetteReader(data, file=str(path))
-    reader.check()  # whatever the mode: what is damaged is for a person to look at
-    return None if mode is Mode.REWRITE else reader
+    return CassetteReader(data, file=str(path))
 
 
 def _merged(

@@ -16,56 +16,58 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from cassette_stream.cassette import CassetteReader, dump_interaction
 from cassette_stream.cassette.model import Ending, Interaction
-from cassette_stream.exceptions import CassetteFormatError
 
-__all__ = ("not_there",)
+__all__ = ("added", "not_there")
 
 # In column 0 these stand nowhere else. What we have written ourselves is alike to the byte
 # where it says the same; what was edited by hand may not be, and then counts as another.
 _REQUEST = re.compile(rb"\nrequest:\n(.*?)\n(?:response|failure):\n", re.DOTALL)
 
 
-def not_there(
-    recorded: Sequence[Interaction],
-    documents: Sequence[bytes],
-    kept: CassetteReader,
-    seen: CassetteReader | None,
-) -> Iterator[bytes]:
-    """The *documents* of what was *recorded*, but for those that others have added.
+def added(
+    kept: CassetteReader, seen: CassetteReader | None, documents: Sequence[bytes]
+) -> Counter[bytes]:
+    """The contents that were added to a file, each with how often, as far as they may count.
 
     Args:
-        recorded: What a session recorded.
-        documents: The same, as it would be written.
         kept: What the file holds.
         seen: What it held when the session read it; None if it was not there.
+        documents: What the session recorded, as it would be written: nothing else counts.
+
+    Raises:
+        CassetteFormatError: What was added is not as the format page says. What was *seen*
+            has been checked.
     """
     asked = {_request(document) for document in documents}
-    added = Counter(_added(kept, seen, asked))
-    for interaction, document in zip(recorded, documents, strict=True):
-        content = _content(interaction) if added else b""
-        if added[content]:
-            added[content] -= 1
-        else:
-            yield document
-
-
-def _added(kept: CassetteReader, seen: CassetteReader | None, asked: set[bytes]) -> Iterator[bytes]:
-    """The contents of what was added to *seen*, as far as its request is one of *asked*."""
     before = Counter(seen.document(place) for place in range(len(seen))) if seen else Counter()
+    contents: Counter[bytes] = Counter()
     for place in range(len(kept)):
         document = kept.document(place)
         if before[document]:
             before[document] -= 1
-        elif _request(document) in asked:
-            # What cannot be read is nothing that was recorded; it stays as it is.
-            with suppress(CassetteFormatError):
-                yield _content(kept[place])
+            continue
+        interaction = kept.interaction(place)
+        if _request(document) in asked:
+            contents[_content(interaction)] += 1
+    return contents
+
+
+def not_there(
+    recorded: Sequence[Interaction], documents: Sequence[bytes], there: Counter[bytes]
+) -> Iterator[bytes]:
+    """The *documents* of what was *recorded*, but for those that are *there* by others."""
+    left = Counter(there)
+    for interaction, document in zip(recorded, documents, strict=True):
+        content = _content(interaction) if left else b""
+        if left[content]:
+            left[content] -= 1
+        else:
+            yield document
 
 
 def _request(document: bytes) -> bytes:
