@@ -833,10 +833,12 @@ def test_what_still_looks_like_a_secret_is_not_written(tmp_path: Path, provider:
     from dataclasses import replace
 
     from cassette_stream import Redactor
+    from cassette_stream.cassette.redact import Redacted
 
     class Forgetful(Redactor):
-        def interaction(self, interaction: Any) -> Any:
-            return replace(interaction, response=replace(interaction.response, status=201))
+        def redacted(self, interaction: Any) -> Redacted:
+            kept = replace(interaction, response=replace(interaction.response, status=201))
+            return Redacted(interaction=kept, replaced=())
 
     path = tmp_path / "a.yaml"
     with (
