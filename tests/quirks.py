@@ -83,6 +83,10 @@ QUIRKS: dict[str, tuple[list[Json], list[tuple[str, str, str]]]] = {
         [fragment(0, None, "f", '{"x":1}'), fragment(0, None, "g", '{"y":2}')],
         [(ID_0, "f", '{"x":1}'), (ID_1, "g", '{"y":2}')],
     ),
+    "same index for parallel calls: no ids, the same arguments": (
+        [fragment(0, None, "f", "{}"), fragment(0, None, "g", "{}")],
+        [(ID_0, "f", "{}"), (ID_1, "g", "{}")],
+    ),
     "same index for parallel calls: only the second has an id": (
         [fragment(0, None, "f", '{"x":1}'), fragment(0, "b", "g", "{}")],
         [(ID_0, "f", '{"x":1}'), ("b", "g", "{}")],
@@ -129,6 +133,14 @@ QUIRKS: dict[str, tuple[list[Json], list[tuple[str, str, str]]]] = {
     "name repeated in every fragment: after the end": (
         [fragment(0, "a", "f", "{}"), fragment(0, None, "f", "")],
         [("a", "f", "{}")],
+    ),
+    "name repeated in every fragment: blanks after the end": (
+        [fragment(0, "a", "f", ""), fragment(0, None, "f", "{}"), fragment(0, None, "f", "\n")],
+        [("a", "f", "{}\n")],
+    ),
+    "name repeated in every fragment: blanks after the end, no index": (
+        [fragment(None, "a", "f", "{}"), fragment(None, None, "f", " ")],
+        [("a", "f", "{} ")],
     ),
     "name empty on continuation (Volcengine)": (
         [fragment(0, "a", "f", ""), fragment(0, None, "", "{}")],
@@ -181,6 +193,19 @@ QUIRKS: dict[str, tuple[list[Json], list[tuple[str, str, str]]]] = {
             fragment(0, None, None, '{"x":1}'),
         ],
         [("a", "f", '{"x":1}')],
+    ),
+    "cumulative resend of arguments: blanks first": (
+        [
+            fragment(0, "a", "f", " "),
+            fragment(0, None, None, " \n"),
+            fragment(0, None, None, " \n{"),
+            fragment(0, None, None, " \n{}"),
+        ],
+        [("a", "f", " \n{}")],
+    ),
+    "blanks that repeat are no copy": (
+        [fragment(0, "a", "f", " "), fragment(0, None, None, "  "), fragment(0, None, None, "{}")],
+        [("a", "f", "   {}")],
     ),
     "cumulative resend of arguments: twice": (
         [fragment(0, "a", "f", '{"x"'), fragment(0, None, None, '{"x":1}')],

@@ -33,8 +33,8 @@ class Arguments:
 
     Some servers send the whole text so far in every piece. That is believed only after two
     pieces in a row extended everything before them; the first of them is held back until
-    the next shows what it was. Only what begins as an object is suspected: custom tools may
-    well be told "haha".
+    the next shows what it was. Only what begins as an object is suspected, blanks before it
+    included: custom tools may well be told "haha".
     """
 
     __slots__ = ("_balance", "_held", "_joined", "_length", "_parts", "_preview", "resent")
@@ -127,7 +127,7 @@ class Arguments:
             if not _goes_on(piece, held):
                 return self._give(held) + self.add(piece)
             self.resent = True
-        elif not text.lstrip().startswith("{") or not _goes_on(piece, text):
+        elif not "{".startswith(piece.lstrip()[:1]) or not _goes_on(piece, text):
             return self._give(piece)
         elif len(piece) == len(text):
             self.resent = True

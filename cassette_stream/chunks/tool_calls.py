@@ -188,7 +188,7 @@ class ToolCallAccumulator:
     ) -> CallState:
         index = fragment.index
         if index < 0:
-            call = self._without_index(fragment.id, name)
+            call = self._without_index(fragment.id, name, text)
         else:
             call = self._slots.get(index)
             if call is not None and (name or fragment.id):
@@ -211,17 +211,19 @@ class ToolCallAccumulator:
             if call.id is not None:
                 return None if name or call.arguments.closed else call
             return None if name and call.arguments.closed else call
-        if name and text and call.arguments.closed and text != call.arguments.text:
-            return None
+        if name and text and not text.isspace() and call.arguments.closed:
+            again = (name, text) == (call.name, call.arguments.text)
+            return call if again else None
         return call
 
-    def _without_index(self, call_id: str | None, name: str | None) -> CallState | None:
+    def _without_index(self, call_id: str | None, name: str | None, text: str) -> CallState | None:
         last = self._all[-1] if self._all else None
         if call_id:
             late = last is not None and last.id is None and not name
             return self._ids.get(call_id) or (last if late else None)
         if last is not None and name and last.name and last.arguments.closed:
-            return None
+            # Blanks behind the arguments are no call.
+            return last if name == last.name and text.isspace() else None
         return last
 
     def _identify(self, call: CallState, call_id: str) -> str | None:
