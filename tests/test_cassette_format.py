@@ -304,6 +304,7 @@ def test_a_request_body_that_yaml_cannot_hold_as_json_stays_as_it_is(body: bytes
         b'[{"a":"b","c":[{"d":"e"}]},["f",["g"]],"h"]',
         b'{"%b":1}' % (b"k" * 1000),
         b'{"n":123456789012345678901234567890}',
+        b'{"n":%b}' % (b"1" * 400),
     ],
     ids=lambda body: repr(body[:40]),
 )

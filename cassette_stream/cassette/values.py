@@ -11,6 +11,7 @@ import math
 import re
 from array import array
 from binascii import a2b_base64, b2a_base64
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -168,14 +169,13 @@ def _json_plain(events: Events, text: str) -> JSON:
     number = _JSON_NUMBER.fullmatch(text)
     if not number:
         return text
-    try:
-        value = float(text) if number[1] or number[2] else int(text)
-    except ValueError:
-        # Python reads no integers of more than 4,300 digits.
-        value = math.inf
-    if math.isinf(value):
-        raise events.error(f"{text[:40]!r} is a number beyond what Python reads; quote it")
-    return value
+    # Python reads no integers of more than 4,300 digits, and floats of none beyond 308.
+    with suppress(ValueError):
+        if not (number[1] or number[2]):
+            return int(text)
+        if math.isfinite(value := float(text)):
+            return value
+    raise events.error(f"{text[:40]!r} is a number beyond what Python reads; quote it")
 
 
 def take_body(events: Events, name: str) -> bytes:

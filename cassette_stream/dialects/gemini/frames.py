@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import JSONArrayDecoder, ServerSentEvent, SSEDecoder
 
 __all__ = ("Frames",)
@@ -57,7 +58,7 @@ class Frames:
                 return self._sse.feed(self._lead)
             self._array = JSONArrayDecoder()
             data = begin
-        return map(ServerSentEvent, self._array.feed(data))
+        return map(ServerSentEvent, _up_to_the_end(self._array, self._array.feed(data)))
 
     def only(self, data: bytes) -> ServerSentEvent | None:
         """The one frame that *data* is, as `SSEDecoder.only` says."""
@@ -75,3 +76,12 @@ class Frames:
             self._sse = SSEDecoder()
             self._sse.feed(self._lead)  # blanks, or half a byte order mark
         return self._sse.finish(lenient=lenient)
+
+
+def _up_to_the_end(array: JSONArrayDecoder, objects: Iterator[str]) -> Iterator[str]:
+    """The *objects*; whatever stands behind the bracket is not read, wherever it was cut."""
+    try:
+        yield from objects
+    except WireFormatError:
+        if not array.ended:
+            raise

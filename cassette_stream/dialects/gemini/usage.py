@@ -75,6 +75,7 @@ def _by_kind(counts: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The counts of the modalities that *name* lists, by the names that we have for them."""
     kinds: dict[str, Any] = {}
     for item in field(counts, name, list) or ():
-        if isinstance(item, Mapping) and (known := _MODALITIES.get(item.get("modality"))):
+        kind = item.get("modality") if isinstance(item, Mapping) else None
+        if isinstance(kind, str) and (known := _MODALITIES.get(kind)):  # some send numbers
             kinds[known] = field(item, "tokenCount", int)
     return kinds
