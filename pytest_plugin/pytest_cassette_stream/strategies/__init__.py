@@ -3,22 +3,29 @@
 from pytest_cassette_stream.strategies.chunkings import chunkings
 from pytest_cassette_stream.strategies.completions import completions
 from pytest_cassette_stream.strategies.faults import faults
+from pytest_cassette_stream.strategies.interleavings import interleavings
 from pytest_cassette_stream.strategies.json_arguments import json_arguments
 from pytest_cassette_stream.strategies.plans import plans
+from pytest_cassette_stream.strategies.quirks import QUIRKS, MeantCall, Quirk, quirks
 from pytest_cassette_stream.strategies.scripts import scripts
 from pytest_cassette_stream.strategies.sse import SSEStream, sse_events, sse_streams
 from pytest_cassette_stream.strategies.streams import ChunkStream, chunk_streams
 from pytest_cassette_stream.strategies.tool_calls import tool_calls
 
 __all__ = (
+    "QUIRKS",
     "ChunkStream",
+    "MeantCall",
+    "Quirk",
     "SSEStream",
     "chunk_streams",
     "chunkings",
     "completions",
     "faults",
+    "interleavings",
     "json_arguments",
     "plans",
+    "quirks",
     "scripts",
     "sse_events",
     "sse_streams",
