@@ -167,6 +167,7 @@ def all_names(crowd: int) -> list[str]:
 
 
 @needs_forks
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
 def test_a_crowd_of_processes_that_all_found_no_file_keeps_everything(
     tmp_path: Path, mode: str
@@ -197,6 +198,7 @@ def test_a_crowd_of_processes_that_record_one_thing_at_a_time_keeps_everything(
 
 
 @needs_forks
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
 def test_a_crowd_of_processes_that_record_the_same_write_it_once(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "cassette.yaml"
@@ -271,16 +273,19 @@ def test_record(one):
 """
 
 
-def test_workers_of_xdist_that_share_a_cassette_keep_everything(pytester: pytest.Pytester) -> None:
+def test_workers_of_xdist_that_share_a_cassette_keep_everything(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workers, crowd = (8, 100) if SOAK else (4, 16)
-    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they load slowly, in each worker
+    alone = ("-W", "error", "-p", "no:cacheprovider", "-p", "pytest_cassette_stream")
     module = pytester.makepyfile(test_workers=WORKERS.format(crowd=crowd))
-    pytester.runpytest_subprocess("-n", f"{workers}").assert_outcomes(passed=crowd)
+    ran = pytester.runpytest_subprocess(*alone, "-p", "xdist", "-n", f"{workers}")
+    ran.assert_outcomes(passed=crowd)
 
     assert names_in(pytester.path / "cassettes" / "shared.yaml") == all_names(crowd)
     module.write_text(module.read_text().replace("asked.content)", "1 / 0)"))
-    played = pytester.runpytest_subprocess("-n", f"{workers}", "--cassette-mode=none")
-    played.assert_outcomes(passed=crowd)
+    pytester.runpytest(*alone, "--cassette-mode=none").assert_outcomes(passed=crowd)
 
 
 # Locks.
