@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cassette_stream.cassette.checksums import with_checksums
@@ -141,19 +141,11 @@ class Redactor:
         return replace(interaction, request=request, response=response, failure=failure)
 
     def _request(self, request: Request, job: Replacing) -> Request:
-        request = self._uncompressed(request)
-        url = _bytes(request.url)
-        texts = job.clean(
-            [
-                Text(place="request url", raw=url, by_name=self._places.url(url)),
-                *self._headers("request", request.headers),
-                Text(
-                    place="request body",
-                    raw=request.body,
-                    by_name=self._places.body(request.body, _content_type(request.headers)),
-                ),
-            ]
-        )
+        job.learn(self._request_head(request))
+        request = self._uncompressed(request, job)
+        by_name = self._places.body(request.body, _content_type(request.headers))
+        body = Text(place="request body", raw=request.body, by_name=tuple(by_name))
+        texts = job.clean([*self._request_head(request), body])
         return replace(
             request,
             url=_str(next(texts)),
@@ -161,19 +153,26 @@ class Redactor:
             body=next(texts),
         )
 
+    def _request_head(self, request: Request) -> Iterator[Text]:
+        url = _bytes(request.url)
+        yield Text(place="request url", raw=url, by_name=tuple(self._places.url(url)))
+        yield from self._headers("request", request.headers)
+
     def _response(self, response: Response, job: Replacing) -> Response:
         content_type = _content_type(response.headers)
         is_stream = any(name in content_type for name in _STREAMS)
-        by_name: Iterable[Finding] = ()
-        if not is_stream:
-            by_name = self._places.body(response.body, content_type)
-        if self._hides(response.body, response.headers):
+        head = list(self._headers("response", response.headers))
+        job.learn(head)
+        by_name: tuple[Finding, ...] = ()
+        if self._hides(response.body, response.headers, job):
             # A coding that could not be undone cannot be mended either.
-            by_name = [Finding(0, len(response.body), "compressed body")]
+            by_name = (Finding(0, len(response.body), "compressed body"),)
+        elif not is_stream:
+            by_name = tuple(self._places.body(response.body, content_type))
         texts = job.clean(
             [
                 Text(place="response reason", raw=_bytes(response.reason or "")),
-                *self._headers("response", response.headers),
+                *head,
                 Text(
                     place="response body",
                     raw=response.body,
@@ -197,9 +196,9 @@ class Redactor:
             ending=replace(response.ending, message=_str(next(texts))),
         )
 
-    def _uncompressed(self, request: Request) -> Request:
+    def _uncompressed(self, request: Request, job: Replacing) -> Request:
         """The *request* with the body that its coding hides, where that holds a secret."""
-        if not self._hides(request.body, request.headers):
+        if not self._hides(request.body, request.headers, job):
             return request
         headers = {
             name: values
@@ -209,32 +208,26 @@ class Redactor:
         body = inflated(request.body, _coding(request.headers)) or b""
         return replace(request, headers=headers, body=body)
 
-    def _hides(self, body: bytes, headers: Headers) -> bool:
+    def _hides(self, body: bytes, headers: Headers, job: Replacing) -> bool:
         """Whether a coding of the *body* hides a secret."""
         inner = inflated(body, _coding(headers))
         if inner is None:
             return False
-        text = Text(
-            place="",
-            raw=inner,
-            by_name=self._places.body(inner, _content_type(headers)),
-            keeps_length=True,
-            events="",
-        )
-        job = self._job()
-        (clean,) = job.clean([text])
+        by_name = tuple(self._places.body(inner, _content_type(headers)))
+        text = Text(place="", raw=inner, by_name=by_name, keeps_length=True, events="")
+        (clean,) = Replacing(job.known, self._patterns).clean([text])
         return clean != inner
 
     def _headers(self, of: str, headers: Headers) -> Iterator[Text]:
         for name, values in headers.items():
             for value in values:
                 raw = _bytes(value)
-                findings = self._places.header(name, raw)
-                yield Text(place=f"{of} header {name}", raw=raw, by_name=findings)
+                by_name = tuple(self._places.header(name, raw))
+                yield Text(place=f"{of} header {name}", raw=raw, by_name=by_name)
 
     def _message(self, ending: Ending) -> Text:
         raw = _bytes(ending.message)
-        return Text(place="failure message", raw=raw, by_name=self._places.url(raw))
+        return Text(place="failure message", raw=raw, by_name=tuple(self._places.url(raw)))
 
 
 class Redaction:
@@ -275,7 +268,7 @@ class Redaction:
         text = Text(
             place="response body",
             raw=part,
-            by_name=() if is_stream else self._places.body(part, content_type),
+            by_name=() if is_stream else tuple(self._places.body(part, content_type)),
             keeps_length=True,
             events=content_type,
         )

@@ -62,7 +62,7 @@ class Text:
 
     place: str
     raw: bytes
-    by_name: Iterable[Finding] = ()
+    by_name: Sequence[Finding] = ()
     keeps_length: bool = False
     events: str | None = None
 
@@ -89,20 +89,24 @@ class Replacing:
     _numbers: dict[bytes, int] = field(default_factory=dict)
     _used: int = 0
 
-    def clean(self, texts: Iterable[Text]) -> Iterator[bytes]:
-        """The *texts* without secrets, also without those that stand by name in another."""
-        named = [(text, list(text.by_name)) for text in texts]
+    def learn(self, texts: Iterable[Text]) -> None:
+        """Know what stands by name in the *texts*."""
         echoes: dict[bytes, Known] = {}
-        for text, findings in named:
-            self._note_numbers(text)
-            for start, end, _ in findings:
+        for text in texts:
+            for start, end, _ in text.by_name:
                 for secret in readings(text.raw[start:end]):
                     if is_telling(secret):
-                        known = Known(secret, "known secret")
-                        echoes |= dict.fromkeys(forms(secret), known)
+                        echoes |= dict.fromkeys(forms(secret), Known(secret, "known secret"))
         if echoes:
             self.known = {**echoes, **self.known}
-        return iter([self._clean(text, findings) for text, findings in named])
+
+    def clean(self, texts: Iterable[Text]) -> Iterator[bytes]:
+        """The *texts* without secrets, also without those that stand by name in another."""
+        texts = list(texts)
+        self.learn(texts)
+        for text in texts:
+            self._note_numbers(text)
+        return iter([self._clean(text) for text in texts])
 
     def findings(self, raw: bytes, depth: int = 0) -> list[Finding]:
         """The secrets in *raw* that need no place, wherever in it they hide."""
@@ -151,12 +155,13 @@ class Replacing:
                 if match[0]:
                     yield _Found(*match.span(), "extra", match[0])
 
-    def _clean(self, text: Text, by_name: list[Finding]) -> bytes:
+    def _clean(self, text: Text) -> bytes:
         raw = text.raw
         if text.events is not None:
             raw = self._joined(raw, text.place, text.events)
         found = [
-            _Found(start, end, kind, next(readings(raw[start:end]))) for start, end, kind in by_name
+            _Found(start, end, kind, next(readings(raw[start:end])))
+            for start, end, kind in text.by_name
         ]
         found += self._found(raw)
         if not text.keeps_length:
