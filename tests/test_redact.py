@@ -264,7 +264,16 @@ def forms(secret: str) -> list[bytes]:
 def bytes_of(each: Interaction) -> bytes:
     """All that a cassette would hold of *each*."""
     body = each.response.body if each.response else b""
-    return repr(each).encode() + b"\n" + each.request.body + b"\n" + body
+    told = "\n".join(_texts(dataclasses.asdict(each)))
+    return told.encode("utf-8", "surrogatepass") + b"\n" + each.request.body + b"\n" + body
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in _texts(each)]
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in _texts(each)]
+    return [str(value)]
 
 
 def decoded(raw: bytes) -> list[object]:

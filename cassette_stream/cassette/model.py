@@ -2,14 +2,15 @@
 
 Times are whole microseconds, because the file keeps three decimals of a millisecond
 and what is written must read back equal. A body is kept once, in one piece; where the
-network cut it is a list of sizes beside it.
+network cut it is a list of sizes beside it. As text (`repr`) they show placeholders for
+what looks like a secret.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -67,7 +68,7 @@ class How(StrEnum):
         return f"How.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ending:
     """How a body, or a request that got no response, ended.
 
@@ -81,6 +82,9 @@ class Ending:
     failure: FailureKind | None = None
     message: str = ""
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -90,7 +94,7 @@ class Frame:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Request:
     """What was asked. *body* is the whole body, decoded from its transfer coding."""
 
@@ -99,8 +103,11 @@ class Request:
     headers: Headers = field(default_factory=dict)
     body: bytes = b""
 
+    def __repr__(self) -> str:
+        return _repr(self)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Response:
     """What came back.
 
@@ -121,6 +128,9 @@ class Response:
     ending: Ending = field(default_factory=lambda: Ending(how=How.COMPLETE))
     removed_coding: str | None = None
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
     def with_body(self, body: bytes) -> Response:
         """The same with another *body*: frames stay while they lie in it, the last has the rest."""
         sizes = refit_sizes(self.sizes, len(body))
@@ -135,7 +145,7 @@ class Response:
             start += size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Interaction:
     """A request and what came of it: a *response*, or the *failure* that came instead of one.
 
@@ -149,6 +159,9 @@ class Interaction:
     failure: Ending | None = None
     incomplete: bool = False
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cassette:
@@ -157,3 +170,12 @@ class Cassette:
     interactions: tuple[Interaction, ...] = ()
     recorded_with: str = ""
     version: int = FORMAT_VERSION
+
+
+def _repr(value: Ending | Request | Response | Interaction) -> str:
+    # A test that fails shows what its functions were given, and its output is kept by many.
+    from cassette_stream.cassette.redact import shown  # noqa: PLC0415 - it is made of these
+
+    clean = shown(value)
+    told = (f"{each.name}={getattr(clean, each.name)!r}" for each in fields(clean))
+    return f"{type(value).__name__}({', '.join(told)})"

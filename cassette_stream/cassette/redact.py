@@ -13,6 +13,8 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeAlias, assert_never
 
 from cassette_stream.cassette.checksums import with_checksums
 from cassette_stream.cassette.known import forms
@@ -27,7 +29,7 @@ from cassette_stream.cassette.secrets import (
     Finding,
 )
 
-__all__ = ("Redacted", "Redaction", "Redactor", "Replacement")
+__all__ = ("Redacted", "Redaction", "Redactor", "Replacement", "shown")
 
 _STREAMS = ("event-stream", "eventstream", "ndjson", "jsonl")
 
@@ -274,6 +276,28 @@ class Redaction:
         )
         (part,) = self._job.clean([text])
         return part
+
+
+Part: TypeAlias = Request | Response | Interaction | Ending
+
+
+def shown(part: Part) -> Part:
+    """The *part* as it may be shown, without what looks like a secret or stands where one does."""
+    redactor = _shown_redactor()
+    match part:
+        case Interaction():
+            return redactor.interaction(part)
+        case Request():
+            return redactor.request(part)
+        case Response():
+            return redactor.begin().response(part)
+        case Ending():
+            return redactor.begin().ending(part)
+        case _:
+            assert_never(part)
+
+
+_shown_redactor = cache(Redactor)
 
 
 def _whereabouts(document: bytes, before: bytes, secret: bytes, after: int) -> int:
