@@ -114,6 +114,7 @@ class _Visit:
         self._loop, self._task, self._clock = loop, task, clock
         self._others = asyncio.all_tasks(loop) - {task}
         self._broken_off = 0
+        self._driving = contextlib.ExitStack()
         self.time = LoopTime(loop, clock, loop._selector, self._break_off)  # type: ignore[attr-defined]  # noqa: SLF001 - private
         # The loop's own pipe, by which threads wake it.
         self.time.selector.outside.discard(loop._ssock.fileno())  # type: ignore[attr-defined]  # noqa: SLF001 - as above
@@ -123,6 +124,8 @@ class _Visit:
         if self.error is None:
             self.error = self._clock.hang(place_of(self.time.frames()))
         if self._broken_off == _MOST_BREAKS:
+            # What does not end is left behind in a loop that still waits for nothing.
+            self._driving.close()
             raise self.error
         tasks = asyncio.all_tasks(self._loop) - self._others if self._broken_off else {self._task}
         self._broken_off += 1
@@ -137,7 +140,8 @@ class _Visit:
         before = {name: own[name] for name in names if name in own}
         real = self._loop.time.real if isinstance(self._loop.time, _Onward) else self._loop.time
         self._clock.move(self._loop.time())
-        with self._clock.driven_by(self.time):
+        with self._driving:
+            self._driving.enter_context(self._clock.driven_by(self.time))
             own["run_in_executor"] = partial(self.time.run_in_executor, self._loop.run_in_executor)
             own["time"] = self._clock.now
             own["_selector"] = self.time.selector
@@ -167,7 +171,7 @@ async def arun(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) 
         try:
             result = await coroutine
         except BaseException as error:
-            if visit.error is None:
+            if visit.error is None or isinstance(error, GeneratorExit):
                 raise
             raise visit.error from error
     if visit.error is not None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -67,7 +67,8 @@ def virtual_time(clock: VirtualClock | None = None) -> Iterator[VirtualClock]:
     finally:
         activation.is_active = False
         _remove()
-        active.reset(token)
+        with suppress(ValueError):  # a coroutine that was left behind is closed anywhere
+            active.reset(token)
 
 
 def _install() -> None:
