@@ -1,5 +1,6 @@
 """Hypothesis strategies for streams, to be pointed at your own decoder or client."""
 
+from pytest_cassette_stream.strategies.cassettes import cassettes
 from pytest_cassette_stream.strategies.chunkings import chunkings
 from pytest_cassette_stream.strategies.completions import completions
 from pytest_cassette_stream.strategies.faults import faults
@@ -18,6 +19,7 @@ __all__ = (
     "MeantCall",
     "Quirk",
     "SSEStream",
+    "cassettes",
     "chunk_streams",
     "chunkings",
     "completions",

@@ -15,14 +15,13 @@ from cassette_stream import Emit, Fail, FailureKind, Head, Wait
 from pytest_cassette_stream.strategies.choosing import chosen, whole_number
 from pytest_cassette_stream.strategies.options import flag
 
-__all__ = ("Step", "scripts")
+__all__ = ("ANYWHERE", "BEFORE", "BEHIND", "Step", "scripts")
 
 Step: TypeAlias = Wait | Head | Emit | Fail
 
 _ENDINGS = ("complete", "failure", "no_response", "silence")
 
-# Before there is a connection, and until the request is out.
-_BEFORE = (
+BEFORE = (
     FailureKind.DNS,
     FailureKind.REFUSED,
     FailureKind.CONNECT_ERROR,
@@ -41,20 +40,23 @@ _BEFORE = (
     FailureKind.WRITE_TIMEOUT,
     FailureKind.NO_RESPONSE,
 )
-_BEHIND = (
+"""How it fails before there is a response."""
+BEHIND = (
     FailureKind.FIN,
     FailureKind.SHORT_BODY,
     FailureKind.DECODING_ERROR,
     FailureKind.CLOSE_ERROR,
     FailureKind.RECORDING_ENDED,
 )
-_ANYWHERE = (
+"""How it fails within a body."""
+ANYWHERE = (
     FailureKind.RESET,
     FailureKind.READ_ERROR,
     FailureKind.READ_TIMEOUT,
     FailureKind.PROTOCOL_ERROR,
     FailureKind.OTHER,
 )
+"""How it fails in both."""
 _BY_A_SERVER = frozenset(
     {
         FailureKind.NO_RESPONSE,
@@ -129,9 +131,9 @@ def _scripts(
     ending = draw(st.sampled_from(endings))
     steps = draw(pause)
     if ending == "no_response":
-        return [*steps, draw(_fails(_BEFORE + _ANYWHERE, on_socket))]
+        return [*steps, draw(_fails(BEFORE + ANYWHERE, on_socket))]
     chunks = draw(st.lists(_DATA, max_size=max_chunks))
-    fail = draw(_fails(_BEHIND + _ANYWHERE, on_socket)) if ending == "failure" else None
+    fail = draw(_fails(BEHIND + ANYWHERE, on_socket)) if ending == "failure" else None
     size = sum(map(len, chunks))
     if fail is not None and fail.kind is FailureKind.SHORT_BODY:
         length: int | None = size + draw(st.integers(1, 100))
