@@ -5,35 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
-# pytester forgets what its runs import, and libyaml's binding cannot be loaded twice.
-import cassette_stream.session  # noqa: F401
-
-MODULE = """
-import httpx
-import pytest
-
-URL = "https://api.test/v1/chat"
-
-
-def answer(request):
-    return httpx.Response(200, content=iter([b"data: 1\\n\\n", b"data: 2\\n\\n"]))
-
-
-def offline(request):
-    raise AssertionError("the network was touched")
-
-
-def ask(provider):
-    with httpx.Client(transport=httpx.MockTransport(provider)) as client:
-        with client.stream("POST", URL, json={"n": 2}) as response:
-            return list(response.iter_raw())
-"""
+from inner import INI, MODULE
 
 
 @pytest.fixture
 def module(pytester: pytest.Pytester) -> Path:
-    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider\n")
+    pytester.makeini(INI)
     return pytester.makepyfile(
         test_app=MODULE
         + """

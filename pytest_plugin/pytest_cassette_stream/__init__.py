@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from cassette_stream import Session
-    from pytest_cassette_stream.chaos import Chaos
-    from pytest_cassette_stream.stream_server import StreamServer
+    from pytest_cassette_stream.sweeping import Chaos
+    from pytest_cassette_stream.serving import StreamServer
     from pytest_cassette_stream.use import Use
 
 __all__ = ("cassette_config", "cassette_session", "chaos", "current_cassette", "stream_server")
@@ -245,12 +245,14 @@ def stream_server(pytestconfig: pytest.Config) -> Generator[StreamServer]:
     It is one for the whole run. What it was told lasts for a test; in tests of Hypothesis,
     for an example.
     """
-    from pytest_cassette_stream.stream_server import StreamServer  # noqa: PLC0415 - as above
+    from pytest_cassette_stream.serving import StreamServer  # noqa: PLC0415 - as above
 
     with StreamServer(lambda: pytestconfig.stash[_ITEM]) as server:
         pytestconfig.stash[_SERVER] = server
         yield server
-    del pytestconfig.stash[_SERVER]
+        # It goes before the hook comes to the last test.
+        state_of(pytestconfig.stash[_ITEM]).count(server=server)
+        del pytestconfig.stash[_SERVER]
 
 
 @pytest.fixture(scope="session")
@@ -260,6 +262,6 @@ def chaos(pytestconfig: pytest.Config) -> Chaos:
     The cassette is that of the marker, or of the test's name. Where there is none yet, and
     the mode allows it, the subject records it first.
     """
-    from pytest_cassette_stream.chaos import Chaos  # noqa: PLC0415 - as above
+    from pytest_cassette_stream.sweeping import Chaos  # noqa: PLC0415 - as above
 
     return Chaos(lambda: pytestconfig.stash[_ITEM])

@@ -13,7 +13,7 @@ import pytest
 from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
 
 if TYPE_CHECKING:
-    from pytest_cassette_stream.stream_server import StreamServer
+    from pytest_cassette_stream.serving import StreamServer
 
 __all__ = ("running",)
 

@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from cassette_stream import Session
-    from pytest_cassette_stream.stream_server import StreamServer
+    from pytest_cassette_stream.serving import StreamServer
     from pytest_cassette_stream.use import Use
 
 __all__ = ("MODES", "UNPLAYED", "State", "is_of_hypothesis", "setting", "state_of")
