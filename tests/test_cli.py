@@ -513,8 +513,8 @@ def test_lint_finds_what_looks_like_a_secret(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.stdout == (
-        f"{file}:{_place(file, secret)}: this looks like a secret (anthropic key): "
-        "withdraw it, and record again or replace it by hand\n"
+        f"{file}:{_place(file, secret)}: this looks like a secret (anthropic key, "
+        "request body): withdraw it, and run cassette-stream redact\n"
     )
 
 

@@ -105,18 +105,22 @@ class Redactor:
             interaction=interaction, replaced=tuple(each.replacement for each in job.replaced)
         )
 
-    def locate(self, interaction: Interaction, document: bytes) -> list[tuple[int, Replacement]]:
-        """What would be replaced in the *interaction*, and where in its *document* it stands.
+    def locate(
+        self, interaction: Interaction, document: bytes
+    ) -> list[tuple[tuple[int, int] | None, Replacement]]:
+        """What would be replaced in the *interaction*, and from where to where in its *document*.
 
-        Where it cannot be found as it is, as in base64, the place is the document's begin.
+        Where it does not stand there as it is, as in base64, the place is None; of what is
+        split it is that of the first piece.
         """
         job = self._job()
         self._interaction(interaction, job)
-        found, done = [], 0
+        found = []
+        done = 0
         for replacement, before, secret in job.replaced:
-            at = _whereabouts(document, before, secret, done)
-            done = max(done, at)
-            found.append((at, replacement))
+            span = _whereabouts(document, before, secret, done)
+            done = max(done, span[0]) if span else done
+            found.append((span, replacement))
         return found
 
     def scan(self, text: bytes) -> Iterator[Finding]:
@@ -300,15 +304,17 @@ def shown(part: Part) -> Part:
 _shown_redactor = cache(Redactor)
 
 
-def _whereabouts(document: bytes, before: bytes, secret: bytes, after: int) -> int:
+def _whereabouts(
+    document: bytes, before: bytes, secret: bytes, after: int
+) -> tuple[int, int] | None:
     """Where the *secret* stands that comes *before* in its line, if it can be behind *after*."""
     # What comes before it may be written in another way in the document, or be cut.
     for size in (len(before), 32, 8, 0):
         needle = before[len(before) - min(size, len(before)) :] + secret
         for start in (after, 0):
             if (at := document.find(needle, start)) >= 0:
-                return at + len(needle) - len(secret)
-    return 0
+                return at + len(needle) - len(secret), at + len(needle)
+    return None
 
 
 def _spellings(text: str, kind: str) -> dict[bytes, Known]:

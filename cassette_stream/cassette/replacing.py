@@ -114,10 +114,9 @@ class Replacing:
         for text in texts(raw):
             if self._found(text):
                 found += [
-                    _Found(*span, each.kind, each.secret)
+                    _Found(*lane.back(each.start, each.end)[0], each.kind, each.secret)
                     for lane in lanes(raw)
                     for each in _disjoint(self._found(lane.text), lane.text)
-                    for span in lane.back(each.start, each.end)
                 ]
                 break
         return [Finding(*each[:3]) for each in _disjoint([*found, *self._hidden(raw, depth)], raw)]

@@ -164,6 +164,33 @@ def lint(
 
 
 @app.command(
+    epilog="A key that was in a file that others have is known to them: withdraw it as well."
+)
+def redact(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", help="Cassettes, and folders of them.", show_default=False),
+    ],
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell what would be replaced; write nothing.")
+    ] = False,
+) -> None:
+    """Replace the secrets in cassettes: each is a line file:line:column: kind, place.
+
+    What is a secret is what recording takes for one, and what a variable of the environment
+    holds whose name says so. Files and interactions without one keep their bytes; one with
+    a secret loses the comments within it.
+    Exit code 1: something is left to do.
+    """
+    from cassette_stream.cli import redact as body  # noqa: PLC0415
+
+    with one_line_errors():
+        left = body.run(paths, check=check)
+    raise typer.Exit(1 if left else 0)
+
+
+@app.command(
     epilog='As in: [bold]cassette-stream chat gpt-4o-mini "Count from 1 to 5"[/bold], '
     "which needs no network and no key."
 )

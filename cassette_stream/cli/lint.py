@@ -1,13 +1,12 @@
 """`cassette-stream lint`: what is wrong with cassettes, and where.
 
 All of a file is read, each interaction by itself, so one that is broken hides none of
-the others; and all of it is searched for what looks like a secret.
+the others; and all of it is searched for likely secrets, by their looks and by their places.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +14,13 @@ import typer
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader, refit
-from cassette_stream.cassette.secrets import scan
+from cassette_stream.cassette.known import secret_variables
+from cassette_stream.cassette.redact import Redactor
+from cassette_stream.cli.cassettes import cassettes, leaks
 from cassette_stream.cli.terminal import count
 from cassette_stream.exceptions import CassetteFormatError
 
 __all__ = ("run",)
-
-_BEGINNING = re.compile(rb"""\A(?:\xef\xbb\xbf)?(?:\s*|#.*\n|---.*\n)*["']?cassette["']?[ ]*:""")
 
 
 def run(paths: Sequence[Path], *, fix: bool) -> bool:
@@ -30,56 +29,61 @@ def run(paths: Sequence[Path], *, fix: bool) -> bool:
     Raises:
         CassetteError: A path does not exist or cannot be read; or, with *fix*, written.
     """
-    cassettes = problems = 0
-    for file in dict.fromkeys(file for path in paths for file in _files(path)):
-        data = storage.read(file)
-        if not (file in paths or _BEGINNING.match(data)):
-            continue
-        cassettes += 1
+    redactor = Redactor().knowing(secret_variables(os.environ))
+    files = problems = 0
+    for file, found in cassettes(paths):
+        files += 1
+        data = found
         if fix:
             with storage.locked(file):
                 data = _fixed(file, storage.read(file))
-        for problem in _problems(file, data):
+        for problem in _problems(file, data, redactor):
             typer.echo(problem)
             problems += 1
-    typer.echo(f"{count(cassettes, 'cassette')}, {count(problems, 'problem')}", err=True)
+    typer.echo(f"{count(files, 'cassette')}, {count(problems, 'problem')}", err=True)
     return problems > 0
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """*path*, or the YAML files in it if it is a folder; hidden folders are left alone."""
-    if not path.is_dir():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith((".yaml", ".yml")):
-                yield Path(folder, name)
-
-
-def _problems(file: Path, data: bytes) -> Iterator[str]:
+def _problems(file: Path, data: bytes, redactor: Redactor) -> Iterator[str]:
+    if b"\r\n" in data and data.count(b"\r\n") == data.count(b"\n"):
+        column = data.index(b"\r") + 1
+        yield (
+            f"{file}:1:{column}: every line end is CRLF, as git has it with "
+            "core.autocrlf: put the line '*.yaml -text' into .gitattributes and check the file "
+            "out anew, or run cassette-stream lint --fix"
+        )
     try:
         reader = CassetteReader(data, file=str(file))
     except CassetteFormatError as error:
         yield str(error)
-    else:
-        for number in range(len(reader)):
-            try:
-                reader.interaction(number)
-            except CassetteFormatError as error:
-                yield str(error)
-    for finding in scan(data):
+        yield from _in_bytes(file, data, redactor)
+        return
+    for number in range(len(reader)):
+        try:
+            reader.interaction(number)
+        except CassetteFormatError as error:
+            yield str(error)
+    for leak in leaks(reader, redactor):
+        yield _leaked(file, leak.line, leak.column, leak.kind)
+
+
+def _in_bytes(file: Path, data: bytes, redactor: Redactor) -> Iterator[str]:
+    """The secrets of a file that cannot be read as a cassette."""
+    for finding in redactor.scan(data):
         line = data.count(b"\n", 0, finding.start) + 1
         column = finding.start - data.rfind(b"\n", 0, finding.start)
-        yield (
-            f"{file}:{line}:{column}: this looks like a secret ({finding.kind}): "
-            "withdraw it, and record again or replace it by hand"
-        )
+        yield _leaked(file, line, column, finding.kind)
+
+
+def _leaked(file: Path, line: int, column: int, kind: str) -> str:
+    return (
+        f"{file}:{line}:{column}: this looks like a secret ({kind}): "
+        "withdraw it, and run cassette-stream redact"
+    )
 
 
 def _fixed(file: Path, data: bytes) -> bytes:
-    """*data* with frames that fit, written to *file* if that changed it.
+    """*data* with frames that fit and its own line ends, written to *file* if that changed it.
 
     What is wrong in other ways is left alone, for `_problems` to tell.
     """
@@ -89,5 +93,6 @@ def _fixed(file: Path, data: bytes) -> bytes:
         return data
     if fixed != data:
         storage.write(file, fixed)
-        typer.echo(f"{file}: frames mended", err=True)
+        mended = "line ends" if fixed == data.replace(b"\r\n", b"\n") else "frames"
+        typer.echo(f"{file}: {mended} mended", err=True)
     return fixed
