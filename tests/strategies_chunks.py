@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
-from strategies_completions import completions, cuts
+from pytest_cassette_stream.strategies import chunk_streams
 
 from cassette_stream.chunks import ModelResponse, ModelResponseStream, NormalForm, read_chunk
-from cassette_stream.dialects import openai_chat
-from cassette_stream.wire import SSEDecoder
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> tuple[ModelResponse, list[dict[str, Any]]]:
+def streams() -> st.SearchStrategy[tuple[ModelResponse, list[dict[str, Any]]]]:
     """A completion, and the chunks of its stream as their JSON values."""
-    completion = draw(completions(max_choices=3))
-    items = openai_chat.encode(
-        completion, pieces=draw(cuts()), interleave=draw(st.booleans()), include_usage=True
-    )
-    events = SSEDecoder().feed(b"".join(items))
-    return completion, [json.loads(event.data) for event in events if event.data != "[DONE]"]
+    return chunk_streams(dialect="openai_chat").map(lambda it: (it.completion, it.chunks))
 
 
 def normal(chunks: Iterable[Any], **options: Any) -> list[ModelResponseStream]:

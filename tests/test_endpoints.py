@@ -12,7 +12,7 @@ import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_completions import completions, cuts
+from strategies_completions import completions, cuts, tight_calls
 from support import SOAK
 
 from cassette_stream.cassette.model import Request
@@ -164,7 +164,7 @@ def anthropic_heard(message: Any) -> list[tuple[Any, ...]]:
 
 
 @some
-@given(completion=completions(), pieces=cuts())
+@given(completion=completions(calls=tight_calls()), pieces=cuts())
 def test_anthropics_sdk_reads_the_completion(
     server: LoopbackServer,
     anthropic_client: anthropic.Anthropic,

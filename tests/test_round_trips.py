@@ -26,7 +26,7 @@ from official_sdks import (
     openai_client,
     take_candidate,
 )
-from strategies_completions import completions, cuts, texts
+from strategies_completions import completions, cuts, texts, tight_calls
 from support import SOAK
 
 from cassette_stream.chunks import (
@@ -178,7 +178,7 @@ def anthropic_counts(usage: Usage | None) -> tuple[int | None, ...]:
 
 
 @many
-@given(completion=completions(), pieces=cuts())
+@given(completion=completions(calls=tight_calls()), pieces=cuts())
 def test_anthropics_sdk_hears_what_a_message_was_told(
     completion: ModelResponse, pieces: Any
 ) -> None:

@@ -16,7 +16,6 @@ from cassette_stream import (
     Thinking,
 )
 from pytest_cassette_stream.strategies.carried import Carried
-from pytest_cassette_stream.strategies.json_arguments import respelt
 
 __all__ = ("Answers",)
 
@@ -85,9 +84,9 @@ class Answers:
         )
 
     def _call(self, call: ChatCompletionMessageToolCall) -> ChatCompletionMessageToolCall:
-        if self.carried.spelling:
+        if call.custom is not None:
             return call
-        arguments = respelt(call.function.arguments)
+        arguments = self.carried.spelling(call.function.arguments)
         return replace(call, function=replace(call.function, arguments=arguments))
 
     def _nothing(self, message: Message) -> str | None:

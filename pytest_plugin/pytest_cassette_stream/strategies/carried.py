@@ -6,8 +6,10 @@ stream what `expected` says, and nothing is lost or made up on the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from pytest_cassette_stream.strategies.json_arguments import respelt
 
 __all__ = ("ANYTHING", "CARRIED", "Carried")
 
@@ -18,7 +20,7 @@ _SAME = {word: word for word in ("stop", "length", "content_filter", "tool_calls
 class Carried:
     """What there is a place for.
 
-    *blocks* are signed thinking blocks, *spelling* is that of arguments; *finishes* are the
+    *blocks* are signed thinking blocks, *spelling* is what arguments come to; *finishes* are the
     provider's words for the finish reasons.
     """
 
@@ -28,8 +30,7 @@ class Carried:
     refusal: bool = False
     blocks: bool = False
     unsigned_reasoning: bool = True
-    custom_tools: bool = False
-    spelling: bool = True
+    spelling: Callable[[str], str] = str
     created: bool = False
     service_tier: bool = False
     fingerprint: bool = False
@@ -43,7 +44,6 @@ CARRIED: Mapping[str, Carried] = {
         models=("gpt-4o", "deepseek-chat"),
         several_choices=True,
         refusal=True,
-        custom_tools=True,
         created=True,
         service_tier=True,
         fingerprint=True,
@@ -53,7 +53,6 @@ CARRIED: Mapping[str, Carried] = {
         id_prefix="resp_",
         models=("gpt-5", "o3"),
         refusal=True,
-        custom_tools=True,
         created=True,
         service_tier=True,
         finishes={
@@ -68,6 +67,8 @@ CARRIED: Mapping[str, Carried] = {
         models=("claude-sonnet-4-5", "claude-opus-4-1"),
         blocks=True,
         unsigned_reasoning=False,
+        # The provider sends no blank before the arguments, and its SDK cannot read one.
+        spelling=str.lstrip,
         finishes={
             "stop": "end_turn",
             "length": "max_tokens",
@@ -79,7 +80,7 @@ CARRIED: Mapping[str, Carried] = {
         id_prefix="",
         models=("gemini-2.5-flash", "gemini-2.5-pro"),
         several_choices=True,
-        spelling=False,
+        spelling=respelt,
         finishes={
             "stop": "STOP",
             "length": "MAX_TOKENS",
@@ -95,7 +96,6 @@ ANYTHING = Carried(
     several_choices=True,
     refusal=True,
     blocks=True,
-    custom_tools=True,
     created=True,
     service_tier=True,
     fingerprint=True,
