@@ -7,7 +7,7 @@ is decided elsewhere; the synchronous and the asynchronous shell differ in the w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from functools import cache, partial
 from types import ModuleType, SimpleNamespace
 from typing import Any, assert_never
@@ -53,8 +53,12 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
         def __init__(self, inner: Any, recording: Recording) -> None:
             self._inner = inner
             self._recording = recording
+            self._parts = self._heard()
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._parts
+
+        async def _heard(self) -> AsyncGenerator[bytes]:
             hear, now = self._recording.hear, self._recording.now
             try:
                 async for data in self._inner:
@@ -69,6 +73,7 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
 
         async def aclose(self) -> None:
             self._recording.end(How.CLOSED_BY_CALLER)
+            await _aclose(self._parts)
             await self._inner.aclose()
 
     class SyncPlayed(library.SyncByteStream):  # type: ignore[misc]  # known when it runs
@@ -100,15 +105,18 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
     class AsyncPlayed(library.AsyncByteStream):  # type: ignore[misc]  # known when it runs
         def __init__(self, performance: Performance) -> None:
             self._performance = performance
+            self._parts = self._played()
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self._parts
+
+        async def _played(self) -> AsyncGenerator[bytes]:
             performance = self._performance
             now, sleep_until = performance.clock.now, performance.clock.asleep_until
             note = performance.note
             try:
                 for moment, thing in performance.things:
-                    # Trio warns of generators that are dropped half way, so a client that has
-                    # closed this response reads on, and shall find its end.
+                    # A client that has closed this response while another task reads it.
                     if not performance.playing:
                         return
                     if moment > now():
@@ -125,10 +133,17 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
 
         async def aclose(self) -> None:
             self._performance.close()
+            await _aclose(self._parts)
 
     return SimpleNamespace(
         SyncTee=SyncTee, AsyncTee=AsyncTee, SyncPlayed=SyncPlayed, AsyncPlayed=AsyncPlayed
     )
+
+
+async def _aclose(parts: AsyncGenerator[bytes]) -> None:
+    """End what a caller turned away from: trio warns of generators that are dropped half way."""
+    if not parts.ag_running:  # else another task is reading
+        await parts.aclose()
 
 
 def _asked(request: Any) -> Request:
