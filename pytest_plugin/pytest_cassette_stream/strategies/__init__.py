@@ -6,6 +6,7 @@ from pytest_cassette_stream.strategies.completions import completions
 from pytest_cassette_stream.strategies.faults import faults
 from pytest_cassette_stream.strategies.interleavings import interleavings
 from pytest_cassette_stream.strategies.json_arguments import json_arguments
+from pytest_cassette_stream.strategies.notes import note_cassette
 from pytest_cassette_stream.strategies.plans import plans
 from pytest_cassette_stream.strategies.quirks import QUIRKS, MeantCall, Quirk, quirks
 from pytest_cassette_stream.strategies.scripts import scripts
@@ -26,6 +27,7 @@ __all__ = (
     "faults",
     "interleavings",
     "json_arguments",
+    "note_cassette",
     "plans",
     "quirks",
     "scripts",

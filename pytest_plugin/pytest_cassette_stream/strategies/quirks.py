@@ -6,12 +6,14 @@ chat chunks, as it is the one that so many speak in their own way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from hypothesis import strategies as st
 
+from cassette_stream.wire import encode_event
 from pytest_cassette_stream.strategies.choosing import chosen
 from pytest_cassette_stream.strategies.fragments import Json
 from pytest_cassette_stream.strategies.quirk_tellings import TELLINGS
@@ -99,6 +101,12 @@ class Quirk:
     content: str | None = None
     refusal: str | None = None
     finish_reason: str = "tool_calls"
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the stream, as server-sent events."""
+        data = [*(json.dumps(it, ensure_ascii=False) for it in self.chunks), "[DONE]"]
+        return b"".join(encode_event(it) for it in data)
 
 
 def quirks(
