@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed knows it not
@@ -19,7 +20,7 @@ from typing import Any, Self, TypeAlias
 
 import msgspec
 
-__all__ = ("Lane", "lanes", "texts")
+__all__ = ("Lane", "Said", "events", "lanes", "texts")
 
 _Key: TypeAlias = tuple[Any, ...]
 _Strings: TypeAlias = dict[_Key, list[str]]
@@ -31,16 +32,23 @@ _DEEPEST = 64
 _SPACE = b" \t\r\n"
 
 
+Said: TypeAlias = Mapping[Hashable, Sequence[str]]
+"""What an event says, by lane."""
+
+
+def events(lines: bytes) -> Iterator[tuple[int, Said]]:
+    """What the events in whole *lines* say, and where the text of each begins."""
+    for start, end in _lines(lines):
+        strings: _Strings = {}
+        _sort(_value(lines[start:end]), (), strings)
+        yield start, strings
+
+
 def texts(body: bytes, content_type: str = "") -> Iterator[bytes]:
     """The text of each lane of *body* that changes from event to event."""
     strings: _Strings = {}
     for start, end in _events(body, content_type):
-        event = body[start:end]
-        try:
-            value = msgspec.json.decode(event)
-        except (msgspec.DecodeError, RecursionError):
-            value = event.decode(errors="surrogateescape")
-        _sort(value, (), strings)
+        _sort(_value(body[start:end]), (), strings)
     for found in strings.values():
         if len(found) > 1 and found.count(found[0]) < len(found):
             yield _bytes("".join(found))
@@ -57,10 +65,13 @@ class Lane:
     def back(self, start: int, end: int) -> list[tuple[int, int]]:
         """Where in the body bytes *start* to *end* of the text stand, piece by piece."""
         found = []
-        for (begin, raw_start, raw_end), (after, *_) in zip(
-            self.pieces, (*self.pieces[1:], (len(self.text), 0, 0)), strict=True
-        ):
-            if begin < end and start < after:
+        first = max(bisect_right(self.pieces, (start, len(self.body))) - 1, 0)
+        for at in range(first, len(self.pieces)):
+            begin, raw_start, raw_end = self.pieces[at]
+            after = self.pieces[at + 1][0] if at + 1 < len(self.pieces) else len(self.text)
+            if begin >= end:
+                break
+            if start < after:
                 raw = self.body[raw_start:raw_end]
                 inner = _raw_span(raw, max(start - begin, 0), min(end, after) - begin)
                 found.append((raw_start + inner[0], raw_start + inner[1]))
@@ -98,6 +109,14 @@ def _lane(strings: list[str], body: bytes) -> Lane:
         parts.append(part)
         size += len(part)
     return Lane(b"".join(parts), body, tuple(pieces))
+
+
+def _value(event: bytes) -> Any:
+    """The JSON of an *event*; its text where it is none."""
+    try:
+        return msgspec.json.decode(event)
+    except (msgspec.DecodeError, RecursionError):
+        return event.decode(errors="surrogateescape")
 
 
 def _sort(value: Any, key: _Key, strings: _Strings, depth: int = 0) -> None:

@@ -1,0 +1,211 @@
+"""The secrets of a body out while it still comes, for whoever writes it down at once.
+
+What is let go is what the redactor makes of the whole body, byte for byte as long. What may
+yet become a secret is held, and how much that is can be told; so nobody who writes down what
+is let go has ever written a part of a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+
+from cassette_stream.cassette.beginnings import Beginnings
+from cassette_stream.cassette.lanes import Said, events
+from cassette_stream.cassette.redact import Redaction
+
+__all__ = ("Masker",)
+
+_LINES = ("text/event-stream", "ndjson", "jsonl")
+
+_LONG = 16
+"""A shorter word is no secret unless somebody said so."""
+
+_SUSPECT = re.compile(rb'[^"{} \t\r\n]{%d}' % _LONG)
+_SUSPECT_TEXT = re.compile(rf'[^"{{}}\s]{{{_LONG}}}')
+
+_KEPT = 32
+"""Letters of a lane in which no secret has begun, and by which one that does may be known."""
+
+_CONSTANT = 3
+"""How often in a row a lane has to begin with the same text to be taken for an id."""
+
+_REMEMBERED, _LONGEST = 4096, 256
+
+_BEGUN_PEM = re.compile(rb"-----BEGIN [A-Z ]*+(?:-{0,5}|(?<=PRIVATE KEY)-----[\w+/=\s\\:,-]*+)\Z")
+_BASE64_LINES = re.compile(rb"(?:(?<![\w+/-])[\w+/-]{24,}\s+)+\Z")
+
+
+class Masker:
+    """Takes a body chunk by chunk, and gives it back without secrets, a little later.
+
+    A body of events in lines is let go line by line, any other at its end.
+
+    Args:
+        redaction: Knows the secrets; the request and the head have been through it.
+        content_type: What the head says of the body, in lower case.
+
+    Attributes:
+        held: How many of the bytes that were taken are yet to be given back.
+    """
+
+    def __init__(self, redaction: Redaction, content_type: str) -> None:
+        self.held = 0
+        self._redaction = redaction
+        self._content_type = content_type
+        # Nobody can tell what a regular expression will yet match.
+        self._by_line = not redaction.patterns and any(it in content_type for it in _LINES)
+        known = redaction.texts if self._by_line else ()
+        self._words = [text for text in known if not _SUSPECT.match(text)]
+        self._phrases = [text for text in known if b"\n" in text]
+        self._lanes = _Lanes(known)
+        self._clean: set[bytes] = set()
+        self._window = b""  # what is held and was looked at
+        self._start = 0  # where in the body it begins
+        self._more: list[bytes] = []  # what is held too
+
+    def feed(self, data: bytes) -> bytes:
+        """Take *data*, and give what no later chunk can turn into a secret."""
+        if not self._by_line or b"\n" not in data:
+            self._more.append(data)
+            self.held += len(data)
+            return b""
+        window, seen = self._all(data), len(self._window)
+        lines = window.rfind(b"\n") + 1
+        for at, said in events(window[seen:lines]):
+            # The line begins before its text, at whatever the line before ends with.
+            self._lanes.hear(said, self._start + window.rfind(b"\n", 0, seen + at) + 1)
+        end = lines if self._lanes.since is None else self._lanes.since - self._start
+        while end and (earlier := self._earlier(window, end)) < end:
+            end = earlier
+        part = window[:end]
+        self._start += end
+        self._window, rest = window[end:lines], window[lines:]
+        self._more = [rest] if rest else []
+        self.held = len(window) - end
+        if self._is_plain(part):
+            return part
+        return self._redaction.body(part, self._content_type)
+
+    def finish(self) -> bytes:
+        """The body is over: give what was held."""
+        part = self._all(b"")
+        self._window, self._more, self.held = b"", [], 0
+        return self._redaction.body(part, self._content_type)
+
+    def _all(self, data: bytes) -> bytes:
+        return b"".join([self._window, *self._more, data]) if self.held else data
+
+    def _earlier(self, window: bytes, end: int) -> int:
+        """The end of an earlier line, if what goes on at *end* begins behind it; else *end*."""
+        start = end
+        if b"-----BEGIN " in window and (pem := _BEGUN_PEM.search(window, 0, end)):
+            start = pem.start()
+        if window[:end].rstrip()[-1:].isalnum() and (lines := _BASE64_LINES.search(window, 0, end)):
+            start = min(start, lines.start())
+        for phrase in self._phrases:
+            start = min(start, _begun(window, phrase, end))
+        return end if start == end else window.rfind(b"\n", 0, start) + 1
+
+    def _is_plain(self, part: bytes) -> bool:
+        """Whether *part* is lines of words that are no secrets, as most of a stream is."""
+        if self._lanes.were_suspect or b"-----" in part or any(it in part for it in self._words):
+            self._lanes.were_suspect = self._lanes.since is not None
+            return False
+        fresh = {*part.split(b'"')} - self._clean
+        suspects = [piece for piece in fresh if len(piece) >= _LONG and _SUSPECT.search(piece)]
+        if suspects:
+            words = b'"'.join(suspects)
+            if self._redaction.body(words, self._content_type) != words:
+                return False
+        if len(self._clean) < _REMEMBERED:
+            self._clean.update(piece for piece in fresh if len(piece) <= _LONGEST)
+        return True
+
+
+def _begun(window: bytes, phrase: bytes, end: int) -> int:
+    """Where *phrase* begins that goes on at *end*, or may behind the window; else *end*."""
+    start = window.find(phrase[:1], max(0, end - len(phrase) + 1))
+    while 0 <= start < end:
+        if window.startswith(phrase, start) or phrase.startswith(window[start:]):
+            return start
+        start = window.find(phrase[:1], start + 1)
+    return end
+
+
+class _Lanes:
+    """Listens for secrets that begin in one event, and may go on in another.
+
+    Attributes:
+        since: Where the first event begins in which one did.
+        were_suspect: Whether one may have ended.
+    """
+
+    def __init__(self, known: Sequence[bytes]) -> None:
+        self.since: int | None = None
+        self.were_suspect = False
+        self._known = [text.decode(errors="surrogateescape") for text in known]
+        self._beginnings = Beginnings(self._known)
+        self._lanes: dict[Hashable, _Lane] = {}
+
+    def hear(self, said: Said, at: int) -> None:
+        """The event that begins *at* so many bytes says this."""
+        for key, pieces in said.items():
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane(pieces[0])
+            for piece in pieces:
+                if lane.is_constant and piece == lane.first:
+                    lane.times += 1
+                    if lane.times >= _CONSTANT and len(piece) > 1:
+                        lane.since = None  # an id or a name, which nobody reads on
+                        continue
+                else:
+                    lane.is_constant = False
+                self._go_on(lane, piece, at)
+        self.since = min(
+            (lane.since for lane in self._lanes.values() if lane.since is not None), default=None
+        )
+
+    def _go_on(self, lane: _Lane, piece: str, at: int) -> None:
+        before = lane.since
+        lane.pieces.append((len(lane.text), at))
+        lane.text += piece
+        start = self._beginnings.start(lane.text)
+        lane.since = None if start is None else lane.at(start)
+        if before not in {None, lane.since} and self._is_suspect(lane.text):
+            self.were_suspect = True
+            if start is not None:
+                lane.since = before  # one goes over into the next
+                return
+        lane.forget(len(lane.text) if start is None else start)
+
+    def _is_suspect(self, text: str) -> bool:
+        return bool(_SUSPECT_TEXT.search(text)) or any(known in text for known in self._known)
+
+
+class _Lane:
+    """The last of the text of a lane, and *since* when there may be a secret in it."""
+
+    def __init__(self, first: str) -> None:
+        self.first = first
+        self.times = 0
+        self.is_constant = True
+        self.since: int | None = None
+        self.text = ""
+        self.pieces: list[tuple[int, int]] = []
+
+    def at(self, start: int) -> int:
+        """Where the event begins in which letter *start* of the text stands."""
+        found = (at for begin, at in reversed(self.pieces) if begin <= start)
+        return next(found, self.pieces[0][1])
+
+    def forget(self, before: int) -> None:
+        """Keep no more of the text than what stands shortly before letter *before*."""
+        gone = before - _KEPT
+        if gone > 0:
+            # Where it is cut no word begins.
+            self.text = "_" + self.text[gone:]
+            self.pieces = [(begin - gone + 1, at) for begin, at in self.pieces]
+        while len(self.pieces) > 1 and self.pieces[1][0] <= min(before, _KEPT + 1):
+            del self.pieces[0]
