@@ -36,7 +36,7 @@ from cassette_stream.cassette.match import matchers
 from cassette_stream.exceptions import CassetteFormatError, CassetteLockError
 from cassette_stream.session.commit import commit
 from cassette_stream.session.options import Mode
-from cassette_stream.session.others import added, not_there
+from cassette_stream.session.others import not_there
 from cassette_stream.storage import locked
 
 URL = "https://api.test/v1/chat"
@@ -67,8 +67,8 @@ def test_of_each_interaction_there_is_what_was_read_and_what_the_busiest_session
     for number, letters in enumerate(sessions, 1):
         recorded = asked_of(letters, 1000 * number)
         documents = [dump_interaction(interaction) for interaction in recorded]
-        there = added(CassetteReader(data, file="c"), seen, documents)
-        data += b"".join(not_there(recorded, documents, there))
+        kept = CassetteReader(data, file="c")
+        data += b"".join(not_there(recorded, documents, kept, seen))
 
     expected = counted(asked_of(start, 0))
     busiest: Counter[bytes] = Counter()
@@ -107,15 +107,29 @@ def test_what_was_there_before_does_not_count_against_what_is_recorded(tmp_path:
     assert len(read_cassette(path).interactions) == 2
 
 
-@pytest.mark.parametrize("mode", [Mode.ONCE, Mode.NEW_EPISODES, Mode.ALL, Mode.REWRITE])
+DAMAGED = dumps(Cassette(interactions=(recording("a"),))).replace(b"status: 200", b"status: no")
+
+
+@pytest.mark.parametrize("mode", [Mode.ONCE, Mode.NEW_EPISODES])
+def test_what_others_have_damaged_stays_as_it_is_and_counts_for_nothing(
+    tmp_path: Path, mode: Mode
+) -> None:
+    path = tmp_path / "cassette.yaml"
+    path.write_bytes(DAMAGED)
+    commit(path, [recording("a"), recording("b")], mode=mode, redactor=None)
+
+    ours = dump_interaction(recording("a")) + dump_interaction(recording("b"))
+    assert path.read_bytes() == DAMAGED + ours
+
+
+@pytest.mark.parametrize("mode", [Mode.ALL, Mode.REWRITE])
 def test_over_what_others_have_damaged_nothing_is_written(tmp_path: Path, mode: Mode) -> None:
     path = tmp_path / "cassette.yaml"
-    broken = dumps(Cassette(interactions=(recording("a"),))).replace(b"status: 200", b"status: no")
-    path.write_bytes(broken)
+    path.write_bytes(DAMAGED)
 
     with pytest.raises(CassetteFormatError, match=r"cassette\.yaml:14:11: 'status' is 'no'"):
         commit(path, [recording("b")], mode=mode, redactor=None)
-    assert files(tmp_path) == {path.name: broken}
+    assert files(tmp_path) == {path.name: DAMAGED}
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])

@@ -7,7 +7,6 @@ what `others` have added counts against what was recorded here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -60,15 +59,18 @@ def commit(
         _refuse_secrets(documents, redactor, path)
     with storage.locked(path):
         kept = _kept(path)
-        # Whatever the mode: what somebody has damaged meanwhile is for a person to look at.
-        others = Counter() if kept is None else added(kept, seen, documents)
+        if kept is not None and mode in {Mode.ALL, Mode.REWRITE}:
+            # What is taken out of the file must be whole: what is damaged is for a person to
+            # look at. What was seen has been checked.
+            for place in added(kept, seen):
+                kept.interaction(place)
         if kept is None or mode is Mode.REWRITE:
             parts = [dump_header(f"cassette-stream {__version__}"), *documents]
         elif mode is Mode.ALL:
             parts = [kept.header, *_merged(kept, recorded, documents, matchers)]
         else:
             there = (kept.document(place) for place in range(len(kept)))
-            parts = [kept.header, *there, *not_there(recorded, documents, others)]
+            parts = [kept.header, *there, *not_there(recorded, documents, kept, seen)]
         storage.write(path, b"".join(parts))
 
 

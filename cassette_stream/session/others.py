@@ -16,11 +16,13 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from cassette_stream.cassette import CassetteReader, dump_interaction
 from cassette_stream.cassette.model import Ending, Interaction
+from cassette_stream.exceptions import CassetteFormatError
 
 __all__ = ("added", "not_there")
 
@@ -29,45 +31,50 @@ __all__ = ("added", "not_there")
 _REQUEST = re.compile(rb"\nrequest:\n(.*?)\n(?:response|failure):\n", re.DOTALL)
 
 
-def added(
-    kept: CassetteReader, seen: CassetteReader | None, documents: Sequence[bytes]
-) -> Counter[bytes]:
-    """The contents that were added to a file, each with how often, as far as they may count.
+def added(kept: CassetteReader, seen: CassetteReader | None) -> Iterator[int]:
+    """The places of what was added to a file.
 
     Args:
         kept: What the file holds.
         seen: What it held when the session read it; None if it was not there.
-        documents: What the session recorded, as it would be written: nothing else counts.
-
-    Raises:
-        CassetteFormatError: What was added is not as the format page says. What was *seen*
-            has been checked.
     """
-    asked = {_request(document) for document in documents}
     before = Counter(seen.document(place) for place in range(len(seen))) if seen else Counter()
-    contents: Counter[bytes] = Counter()
     for place in range(len(kept)):
         document = kept.document(place)
         if before[document]:
             before[document] -= 1
-            continue
-        interaction = kept.interaction(place)
-        if _request(document) in asked:
-            contents[_content(interaction)] += 1
-    return contents
+        else:
+            yield place
 
 
 def not_there(
-    recorded: Sequence[Interaction], documents: Sequence[bytes], there: Counter[bytes]
+    recorded: Sequence[Interaction],
+    documents: Sequence[bytes],
+    kept: CassetteReader,
+    seen: CassetteReader | None,
 ) -> Iterator[bytes]:
-    """The *documents* of what was *recorded*, but for those that are *there* by others."""
-    left = Counter(there)
+    """The *documents* of what was *recorded*, but for those that others have added."""
+    there = _contents(kept, seen, {_request(document) for document in documents})
     for interaction, document in zip(recorded, documents, strict=True):
-        content = _content(interaction) if left else b""
-        if left[content]:
-            left[content] -= 1
+        content = _content(interaction) if there else b""
+        if there[content]:
+            there[content] -= 1
         else:
             yield document
+
+
+def _contents(
+    kept: CassetteReader, seen: CassetteReader | None, asked: set[bytes]
+) -> Counter[bytes]:
+    """The contents of what was added, each with how often, as far as it was *asked* for here."""
+    contents: Counter[bytes] = Counter()
+    for place in added(kept, seen):
+        # Others wait meanwhile, so that nothing else is read.
+        if _request(kept.document(place)) in asked:
+            # What cannot be read is nothing that was recorded here; it stays as it is.
+            with suppress(CassetteFormatError):
+                contents[_content(kept.interaction(place))] += 1
+    return contents
 
 
 def _request(document: bytes) -> bytes:
