@@ -13,14 +13,14 @@ import json
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from cassette_stream.cassette.secrets import is_placeholder
 
-__all__ = ("forms", "is_telling", "readings", "secret_variables")
+__all__ = ("forms", "is_telling", "occurrences", "readings", "secret_variables")
 
 _LONG = 16
 _SHORT = 8
@@ -51,11 +51,15 @@ def secret_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if _NAME.search(name)
-        and not _PUBLIC_NAME.search(name)
+        if _says_secret(name)
         and not _HARMLESS.fullmatch(value)
         and is_telling(value.encode("utf-8", "surrogatepass"))
     }
+
+
+@lru_cache(maxsize=1024)
+def _says_secret(name: str) -> bool:
+    return bool(_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 
 
 def readings(value: bytes) -> Iterator[bytes]:
@@ -107,3 +111,34 @@ def _base64_core(value: bytes, shift: int) -> bytes:
     """
     letters = b64encode(bytes(shift) + value)
     return letters[-(-8 * shift // 6) : 8 * (shift + len(value)) // 6]
+
+
+_MANY = 500
+_PREFIX = 8
+
+
+def occurrences(needles: Collection[bytes], text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Where each of the *needles* stands in *text*."""
+    if len(needles) > _MANY:
+        yield from _of_many(needles, text)
+        return
+    for needle in needles:
+        start = text.find(needle)
+        while start >= 0:
+            yield start, needle
+            start = text.find(needle, start + len(needle))
+
+
+def _of_many(needles: Collection[bytes], text: bytes) -> Iterator[tuple[int, bytes]]:
+    """The same in one pass, for however many."""
+    by_prefix: dict[bytes, list[bytes]] = {}
+    for needle in needles:
+        by_prefix.setdefault(needle[:_PREFIX], []).append(needle)
+    for prefix in by_prefix:
+        if len(prefix) < _PREFIX:
+            yield from occurrences([prefix], text)
+    for at in range(len(text) - _PREFIX + 1):
+        if (found := by_prefix.get(text[at : at + _PREFIX])) is not None:
+            for needle in found:
+                if text.startswith(needle, at):
+                    yield at, needle

@@ -121,24 +121,27 @@ def _value(event: bytes) -> Any:
 
 def _sort(value: Any, key: _Key, strings: _Strings, depth: int = 0) -> None:
     """Add each string in *value* to its lane."""
-    if depth > _DEEPEST:
-        return
     if isinstance(value, dict):
-        names = [value[name] for name in _IDENTITIES if name in value]
-        key = (key, *(name for name in names if not isinstance(name, dict | list)))
+        # One pass: most of what a stream costs is spent here.
+        inner_key: _Key | None = None
         for name, inner in value.items():
             if isinstance(inner, str):
-                strings.setdefault((key, name), []).append(inner)
-            elif isinstance(inner, dict | list):
-                _sort(inner, (key, name), strings, depth + 1)
+                inner_key = inner_key or _key(key, value)
+                strings.setdefault((inner_key, name), []).append(inner)
+            elif isinstance(inner, dict | list) and inner and depth < _DEEPEST:
+                inner_key = inner_key or _key(key, value)
+                _sort(inner, (inner_key, name), strings, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            if isinstance(inner, str):
-                strings.setdefault((key, 0), []).append(inner)
-            else:
+            if isinstance(inner, dict) or depth < _DEEPEST:
                 _sort(inner, key, strings, depth + 1)
     elif isinstance(value, str):
         strings.setdefault((key, 0), []).append(value)
+
+
+def _key(key: _Key, members: dict[str, Any]) -> _Key:
+    names = [members[name] for name in _IDENTITIES if name in members]
+    return (key, *(name for name in names if not isinstance(name, dict | list)))
 
 
 # Where events stand.

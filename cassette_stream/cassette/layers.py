@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from array import array
+from base64 import b64encode
+from binascii import a2b_base64
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -22,26 +26,28 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(rb"\\+(?:u00([2-7][0-9A-Fa-f])|(/))")
 
 
-@dataclass(frozen=True, slots=True)
 class View:
     """The *text* that *raw* is once each *sign* stands for the one byte that it means."""
 
-    text: bytes
-    raw: bytes
-    sign: re.Pattern[bytes]
+    def __init__(self, text: bytes, raw: bytes, sign: re.Pattern[bytes]) -> None:
+        self.text = text
+        self._raw = raw
+        self._sign = sign
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """Where in *raw* the bytes from *start* to *end* of the text stand."""
-        shorter = 0
-        begin = start
-        for match in self.sign.finditer(self.raw):
-            at = match.start() - shorter
-            if at >= end:
-                break
-            shorter += len(match[0]) - 1
-            if at < start:
-                begin = start + shorter
-        return begin, end + shorter
+        first, last = bisect_left(self._places, start), bisect_left(self._places, end)
+        return start + self._shorter[first], end + self._shorter[last]
+
+    @cached_property
+    def _places(self) -> array[int]:
+        """Where in the text the bytes are that signs stand for."""
+        places = array("q")
+        self._shorter = array("q", [0])
+        for match in self._sign.finditer(self._raw):
+            places.append(match.start() - self._shorter[-1])
+            self._shorter.append(self._shorter[-1] + len(match[0]) - 1)
+        return places
 
 
 def views(raw: bytes) -> Iterator[View]:
@@ -84,11 +90,16 @@ class Encoded:
     text: bytes
     runs: tuple[_Run, ...]
 
-    def back(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Where the letters of bytes *start* to *end* stand, whole runs of them."""
+    def back(self, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+        """Where the letters of the *spans* of the text stand, whole runs, and of which span.
+
+        The spans are in order, and none overlaps another.
+        """
+        ends = [end for _, end in spans]
         for run in self.runs:
-            if run.inner < end and start < run.inner + run.size:
-                yield run.start, run.end
+            which = bisect_right(ends, run.inner)
+            if which < len(spans) and spans[which][0] < run.inner + run.size:
+                yield run.start, run.end, which
 
     def with_text(self, text: bytes, raw: bytes) -> bytes:
         """The outer text, *raw* so far, with a *text* of the same length in its base64."""
@@ -121,7 +132,7 @@ def encoded(raw: bytes) -> Encoded | None:
             texts.append(b"\n")
             size += 1
             known[letters] = size
-        text = b64decode(letters.translate(_TO_STANDARD) + b"=" * (-len(letters) % 4))
+        text = a2b_base64(letters.translate(_TO_STANDARD) + b"=" * (-len(letters) % 4))
         found.append(_Run(start, end, size, len(text), url_safe))
         texts.append(text)
         size += len(text)
@@ -140,15 +151,23 @@ def _goes_on(last: _Run, size: int, between: bytes) -> bool:
 
 
 def _parts(raw: bytes) -> Iterator[tuple[int, int, bool]]:
+    """From where to where letters of one alphabet stand, and whether it is the one of URLs."""
+    known: dict[bytes, tuple[tuple[int, int, bool], ...]] = {}
     for start, end in runs(raw, _MASK, _LEAST):
         run = raw[start:end]
-        has_standard, has_url_safe = (b"+" in run or b"/" in run), (b"-" in run or b"_" in run)
-        patterns = [_STANDARD] * (has_standard or not has_url_safe) + [_URL_SAFE] * has_url_safe
-        for pattern in patterns:
-            for match in pattern.finditer(raw, start, end):
-                # One letter alone over a group of four means nothing.
-                size = len(match[0])
-                yield match.start(), match.end() - (size % 4 == 1), pattern is _URL_SAFE
+        if (parts := known.get(run)) is None:
+            parts = known[run] = tuple(_parts_of_run(run))
+        for begin, after, url_safe in parts:
+            yield start + begin, start + after, url_safe
+
+
+def _parts_of_run(run: bytes) -> Iterator[tuple[int, int, bool]]:
+    has_standard, has_url_safe = (b"+" in run or b"/" in run), (b"-" in run or b"_" in run)
+    patterns = [_STANDARD] * (has_standard or not has_url_safe) + [_URL_SAFE] * has_url_safe
+    for pattern in patterns:
+        for match in pattern.finditer(run):
+            # One letter over groups of four means nothing.
+            yield match.start(), match.end() - (len(match[0]) % 4 == 1), pattern is _URL_SAFE
 
 
 _MOST = 64 * 1024 * 1024

@@ -40,7 +40,7 @@ class Places:
         names = _names(fields)
         self._form = re.compile(rb"(?i)(?:^|&)(%s)=([^&]++)" % names)
         self._part = re.compile(
-            rb'(?is)name="(%s)"[^\r\n]*+\r\n(?:[^\r\n]++\r\n)*+\r\n(.+?)(?=\r\n--)' % names
+            rb'(?is)name="(%s)"[^\r\n]*+\r\n(?:[^\r\n]++\r\n){0,9}+\r\n(.+?)(?=\r\n--|\Z)' % names
         )
         self._field = re.compile(rb'(?is)"(%s)"\s*+:\s*+"((?:[^"\\]++|\\.)++)' % names)
         # In a string in a string \" is a quote, \\\" one that is escaped, and \\n a line end.

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cassette_stream.cassette.known import forms, is_telling, readings
-from cassette_stream.cassette.lanes import lanes, texts
+from cassette_stream.cassette.known import forms, is_telling, occurrences, readings
+from cassette_stream.cassette.lanes import lanes
+from cassette_stream.cassette.lanes import texts as lane_texts
 from cassette_stream.cassette.layers import encoded, views
 from cassette_stream.cassette.secrets import (
     PLACEHOLDER,
@@ -27,6 +28,9 @@ __all__ = ("Known", "Replaced", "Replacement", "Replacing", "Text")
 
 _DEEPEST = 2
 """How often base64 may stand in base64."""
+
+_NEAR = 200
+"""How much of a line is kept to tell a place by."""
 
 _TAIL = 12
 """How much of a known secret must be left of it where a body was cut."""
@@ -104,14 +108,18 @@ class Replacing:
         """The *texts* without secrets, also without those that stand by name in another."""
         texts = list(texts)
         self.learn(texts)
-        for text in texts:
-            self._note_numbers(text)
-        return iter([self._clean(text) for text in texts])
+        said = [self._said(text) for text in texts]
+        for text, lane in zip(texts, said, strict=True):
+            self._note_numbers([text.raw, *lane])
+        return iter([self._clean(*each) for each in zip(texts, said, strict=True)])
+
+    def _said(self, text: Text) -> Sequence[bytes]:
+        return () if text.events is None else tuple(lane_texts(text.raw, text.events))
 
     def findings(self, raw: bytes, depth: int = 0) -> list[Finding]:
         """The secrets in *raw* that need no place, wherever in it they hide."""
         found = self._found(raw)
-        for text in texts(raw):
+        for text in lane_texts(raw):
             if self._found(text):
                 found += [
                     _Found(*lane.back(each.start, each.end)[0], each.kind, each.secret)
@@ -125,9 +133,10 @@ class Replacing:
         """The base64 in *raw* that holds a secret."""
         base64 = encoded(raw) if depth < _DEEPEST else None
         if base64 is not None:
-            for each in self.findings(base64.text, depth + 1):
-                for start, end in base64.back(each.start, each.end):
-                    yield _Found(start, end, each.kind, base64.text[each.start : each.end])
+            found = self.findings(base64.text, depth + 1)
+            for start, end, which in base64.back([(each.start, each.end) for each in found]):
+                begin, after, kind = found[which]
+                yield _Found(start, end, kind, base64.text[begin:after])
 
     def _found(self, raw: bytes) -> list[_Found]:
         """The secrets in *raw* as it stands, and without its percent signs and escapes."""
@@ -142,11 +151,9 @@ class Replacing:
     def _seen(self, raw: bytes) -> Iterator[_Found]:
         for start, end, kind in scan(raw):
             yield _Found(start, end, kind, raw[start:end])
+        for start, form in occurrences(self.known, raw):
+            yield _Found(start, start + len(form), *self.known[form][::-1])
         for form, (secret, kind) in self.known.items():
-            start = raw.find(form)
-            while start >= 0:
-                yield _Found(start, start + len(form), kind, secret)
-                start = raw.find(form, start + len(form))
             if form == secret and (cut := _tail(form, raw)):
                 yield _Found(len(raw) - cut, len(raw), kind, secret)
         for pattern in self.patterns:
@@ -154,10 +161,8 @@ class Replacing:
                 if match[0]:
                     yield _Found(*match.span(), "extra", match[0])
 
-    def _clean(self, text: Text) -> bytes:
-        raw = text.raw
-        if text.events is not None:
-            raw = self._joined(raw, text.place, text.events)
+    def _clean(self, text: Text, said: Sequence[bytes]) -> bytes:
+        raw = self._joined(text.raw, text.place, text.events or "", said)
         found = [
             _Found(start, end, kind, next(readings(raw[start:end])))
             for start, end, kind in text.by_name
@@ -178,9 +183,9 @@ class Replacing:
             done = end
         return b"".join([*out, raw[done:]])
 
-    def _joined(self, raw: bytes, place: str, content_type: str) -> bytes:
-        """*raw* without the secrets that are split over events, piece by piece."""
-        if not any(self._found(text) for text in texts(raw, content_type)):
+    def _joined(self, raw: bytes, place: str, content_type: str, said: Iterable[bytes]) -> bytes:
+        """*raw* without the secrets that are split over its events, which *said* this."""
+        if not any(self._found(text) for text in said):
             return raw
         out = bytearray(raw)
         for lane in lanes(raw, content_type):
@@ -201,7 +206,7 @@ class Replacing:
         if base64 is None:
             return raw
         text = Text(place=place, raw=base64.text, keeps_length=True)
-        inner = self._joined(base64.text, place, "")
+        inner = self._joined(base64.text, place, "", lane_texts(base64.text))
         inner = self._without(inner, self._found(inner), text)
         inner = self._inside(inner, place, depth + 1)
         return raw if inner == base64.text else base64.with_text(inner, raw)
@@ -216,18 +221,16 @@ class Replacing:
         self, stands_in: bytes, kind: str, place: str, raw: bytes, span: tuple[int, int]
     ) -> None:
         start, end = span
-        line = max(raw.rfind(b"\n", 0, start), raw.rfind(b"\r", 0, start)) + 1
+        near = max(0, start - _NEAR)
+        line = max(near - 1, raw.rfind(b"\n", near, start), raw.rfind(b"\r", near, start)) + 1
         first = raw[start:end].partition(b"\n")[0]
         replacement = Replacement(kind=kind, place=place, placeholder=stands_in.decode())
         self.replaced.append(Replaced(replacement, raw[line:start], first))
 
-    def _note_numbers(self, text: Text) -> None:
-        """Go on counting after the placeholders that are in *text*."""
-        parts = [text.raw] if b"REDACTED-" in text.raw else []
-        if text.events is not None and b"RE" in text.raw and b"-" in text.raw:
-            parts += [each for each in texts(text.raw, text.events) if b"REDACTED-" in each]
-        for part in parts:
-            for match in _NUMBER.finditer(part):
+    def _note_numbers(self, texts: Iterable[bytes]) -> None:
+        """Go on counting after the placeholders that are in the *texts*."""
+        for text in texts:
+            for match in _NUMBER.finditer(text) if b"REDACTED-" in text else ():
                 self._used = max(self._used, int(match[1]))
 
 
