@@ -31,6 +31,7 @@ from pytest_cassette_stream.strategies.exchanges import (
     model_exchanges,
     other_exchanges,
 )
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.scripts import ANYWHERE, BEFORE, BEHIND
 
 __all__ = ("cassettes",)
@@ -73,9 +74,12 @@ def cassettes(
     least = whole_number("min_size", min_size, low=0)
     most = whole_number("max_size", max_size, low=least)
     one = _interactions(exchanges, chosen("endings", endings, _ENDINGS))
-    several = st.lists(one, min_size=least, max_size=most).map(tuple)
-    return st.builds(
-        Cassette, interactions=several, recorded_with=st.just(f"cassette-stream {__version__}")
+    return made(_cassette, st.lists(one, min_size=least, max_size=most))
+
+
+def _cassette(interactions: Sequence[Interaction]) -> Cassette:
+    return Cassette(
+        interactions=tuple(interactions), recorded_with=f"cassette-stream {__version__}"
     )
 
 
@@ -136,7 +140,7 @@ def _ends(ending: str) -> st.SearchStrategy[Ending]:
 def _failures(kinds: Sequence[FailureKind]) -> st.SearchStrategy[Ending]:
     # What nobody was there to hear was not recorded.
     heard = [kind for kind in kinds if kind is not FailureKind.RECORDING_ENDED]
-    return st.builds(_failed, st.sampled_from(heard), _TIMES, st.sampled_from(["", "it broke"]))
+    return made(_failed, st.sampled_from(heard), _TIMES, st.sampled_from(["", "it broke"]))
 
 
 def _failed(kind: FailureKind, after_us: int, message: str) -> Ending:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cassette_stream import ModelResponse, Request, dialects
 from cassette_stream.dialects.call import Call, HttpRequest
 from pytest_cassette_stream.strategies.completions import completions
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.streams import ChunkStream, chunk_streams
 from pytest_cassette_stream.strategies.texts import texts
 
@@ -89,19 +90,19 @@ def _asked(dialect: str, prompt: str, model: str, *, stream: bool) -> Request:
 
 def other_exchanges() -> st.SearchStrategy[Exchange]:
     """What else goes over HTTP: pages, files, forms, nothing at all."""
-    get = st.builds(partial(Request, method="GET"), url=_urls())
-    form = st.builds(
-        partial(
-            Request,
-            method="POST",
-            headers={"content-type": ("application/x-www-form-urlencoded",)},
-            body=b"q=caf%C3%A9&n=1",
-        ),
-        url=_urls(),
-    )
+    asked = made(_got, _urls()) | made(_sent, _urls())
     return st.builds(
-        _with, get | form, st.sampled_from(_BODIES) | texts().map(_text) | st.binary().map(_file)
+        _with, asked, st.sampled_from(_BODIES) | texts().map(_text) | st.binary().map(_file)
     )
+
+
+def _got(url: str) -> Request:
+    return Request(method="GET", url=url)
+
+
+def _sent(url: str) -> Request:
+    headers = {"content-type": ("application/x-www-form-urlencoded",)}
+    return Request(method="POST", url=url, headers=headers, body=b"q=caf%C3%A9&n=1")
 
 
 def _urls() -> st.SearchStrategy[str]:

@@ -6,7 +6,7 @@ What a fault takes is asked of the fault: no rule is drawn and thrown away.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -107,9 +107,13 @@ def _is_harmful(info: FaultInfo) -> bool:
 @cache
 def _rules(fault: str) -> st.SearchStrategy[Rule]:
     info = catalogue()[fault]
-    made = {"at": _places(info)} if info.places else {}
-    parameters = st.fixed_dictionaries({}, optional=parameters_of(info))
-    return st.builds(partial(Rule, info.id), parameters=parameters, **made)
+    # What takes nothing is shown without what it has not.
+    given: dict[str, st.SearchStrategy[Any]] = {}
+    if info.places:
+        given["at"] = _places(info)
+    if info.parameters:
+        given["parameters"] = st.fixed_dictionaries({}, optional=parameters_of(info))
+    return st.builds(Rule, st.just(info.id), **given)
 
 
 def _places(info: FaultInfo) -> st.SearchStrategy[Place]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cassette_stream import Cassette, read_cassette
 from cassette_stream.faults import Injector, Plan, Rule, catalogue
 from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.faults import parameters_of, rows
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.replies import Reply
 
 __all__ = ("plans",)
@@ -68,7 +70,7 @@ def plans(
     one = st.sampled_from(strikes).flatmap(lambda it: _rules(*it, scoped=scoped))
     # Of each layer the first rule wins.
     whole = st.lists(one, min_size=1, max_size=most, unique_by=lambda it: (it.layer, it.request))
-    return whole.map(lambda rules: _without_idle(rules, every))
+    return made(partial(_without_idle, every), whole)
 
 
 @st.composite
@@ -89,7 +91,7 @@ def _rules(draw: st.DrawFn, reply: Reply, faults: Sequence[Rule], *, scoped: boo
     return changed if given and reply.is_struck_by(changed) else rule
 
 
-def _without_idle(rules: Sequence[Rule], replies: Sequence[Reply]) -> Plan:
+def _without_idle(replies: Sequence[Reply], rules: Sequence[Rule]) -> Plan:
     """The plan of those that strike when all are there: an earlier one may end the stream."""
     plan = Plan(tuple(rules))
     while len(struck := _struck(plan, replies)) < len(plan.rules):

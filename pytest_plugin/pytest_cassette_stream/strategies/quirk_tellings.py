@@ -21,6 +21,7 @@ from pytest_cassette_stream.strategies.fragments import (
 )
 from pytest_cassette_stream.strategies.interleavings import Called, merged
 from pytest_cassette_stream.strategies.json_arguments import json_arguments
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.texts import texts
 
 __all__ = ("TELLINGS", "Told")
@@ -53,7 +54,7 @@ def _calls(draw: st.DrawFn, *, least: int = 1, most: int = 3, long: bool = False
 
 
 _ARGUMENTS = json_arguments()
-_LONG = st.dictionaries(st.sampled_from(["city", "größe"]), texts(), min_size=1).map(json.dumps)
+_LONG = made(json.dumps, st.dictionaries(st.sampled_from(["city", "größe"]), texts(), min_size=1))
 
 
 def _streamed(draw: st.DrawFn, calls: Sequence[Called]) -> list[list[Json]]:
