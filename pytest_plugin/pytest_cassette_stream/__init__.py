@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from cassette_stream import Session
-    from pytest_cassette_stream.sweeping import Chaos
     from pytest_cassette_stream.serving import StreamServer
+    from pytest_cassette_stream.sweeping import Chaos
     from pytest_cassette_stream.use import Use
 
 __all__ = ("cassette_config", "cassette_session", "chaos", "current_cassette", "stream_server")
@@ -139,12 +139,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    if State.KEY not in pyfuncitem.stash and _SERVER not in pyfuncitem.config.stash:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    if State.KEY not in item.stash and _SERVER not in item.config.stash:
         return (yield)
     from pytest_cassette_stream.running import running  # noqa: PLC0415 - as above
 
-    with running(pyfuncitem, pyfuncitem.config.stash.get(_SERVER, None)):
+    with running(item, item.config.stash.get(_SERVER, None)):
         return (yield)
 
 

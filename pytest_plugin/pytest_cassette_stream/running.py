@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
+from pytest_cassette_stream.virtual import in_virtual_time
 
 if TYPE_CHECKING:
     from pytest_cassette_stream.serving import StreamServer
@@ -19,14 +20,21 @@ __all__ = ("running",)
 
 
 @contextmanager
-def running(item: pytest.Function, server: StreamServer | None) -> Iterator[None]:
+def running(item: pytest.Item, server: StreamServer | None) -> Iterator[None]:
     """What the call of *item* happens in."""
     state = state_of(item)
-    if not is_of_hypothesis(item):
+    with ExitStack() as stack:
+        if state.use is not None and state.use.virtual_time:
+            stack.enter_context(in_virtual_time(item))
+        if is_of_hypothesis(item):
+            stack.enter_context(_each_afresh(item, state, server))
         yield
-        return
+
+
+@contextmanager
+def _each_afresh(item: Any, state: State, server: StreamServer | None) -> Iterator[None]:
     # As plugins for event loops do: it is what Hypothesis calls for each example.
-    handle: Any = item.obj.hypothesis
+    handle = item.obj.hypothesis
     inner = handle.inner_test
     handle.inner_test = _afresh(inner, state, server)
     try:
