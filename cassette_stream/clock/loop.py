@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import selectors
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
@@ -139,7 +140,7 @@ class _Visit:
         names = ("run_in_executor", "time", "_selector", "_clock_resolution")
         before = {name: own[name] for name in names if name in own}
         real = self._loop.time.real if isinstance(self._loop.time, _Onward) else self._loop.time
-        self._clock.move(self._loop.time())
+        self._clock.move(math.ceil(self._loop.time()))  # so sums of whole seconds are exact
         with self._driving:
             self._driving.enter_context(self._clock.driven_by(self.time))
             own["run_in_executor"] = partial(self.time.run_in_executor, self._loop.run_in_executor)
@@ -166,8 +167,8 @@ async def arun(main: Callable[[], Coroutine[Any, Any, T]], clock: VirtualClock) 
             "virtual, only one that waits by a selector, such as asyncio.SelectorEventLoop"
         )
     visit = _Visit(loop, clock)
-    visit.time.main = coroutine = main()
     with visit():
+        visit.time.main = coroutine = main()
         try:
             result = await coroutine
         except BaseException as error:

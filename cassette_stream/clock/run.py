@@ -67,9 +67,9 @@ async def arun_virtually(
 
     It is for loops that are somebody else's, such as those of a test runner: the law is
     that of `run_virtually`. The loop as a whole is virtual meanwhile, with the tasks that
-    it had before. The time goes on from where it is and is real again afterwards, though
-    it does not go back: timers that are set then are still due when they should be. In a
-    loop that is virtual already *function* is just awaited.
+    it had before. The time goes on from the next whole second and is real again afterwards,
+    though it does not go back: timers that are set then are still due when they should be.
+    In a loop that is virtual already *function* is just awaited.
 
     Args:
         function: What is awaited.

@@ -245,7 +245,7 @@ def _visiting(time: TrioTime) -> Iterator[None]:
     runner = _run.GLOBAL_RUN_CONTEXT.runner
     clock = runner.clock
     real = clock.real if isinstance(clock, _Onward) else clock
-    time.clock.move(clock.current_time())
+    time.clock.move(math.ceil(clock.current_time()))  # so sums of whole seconds are exact
     runner.clock = time
     trio.lowlevel.add_instrument(time)
     try:

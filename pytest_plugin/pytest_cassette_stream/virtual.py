@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import unittest
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,8 +56,12 @@ def _place(item: Any) -> tuple[object, str]:
     """Where the function is that pytest, and whoever runs coroutines for it, will call."""
     # What Hypothesis wraps is replaced there by the plugins too; by that of anyio for
     # good, which leaves the coroutine function in an attribute of its own.
-    given = getattr(item.obj, "hypothesis", None)
-    return (item, "obj") if given is None else (given, "inner_test")
+    if (given := getattr(item.obj, "hypothesis", None)) is not None:
+        return given, "inner_test"
+    # A coroutine function of `unittest` is found by name, and run by its test case.
+    if inspect.iscoroutinefunction(item.obj) and isinstance(item.instance, unittest.TestCase):
+        return item.instance, item.name
+    return item, "obj"
 
 
 def _virtual(function: Callable[..., Any], waits: Counter[str]) -> Callable[..., Any]:
