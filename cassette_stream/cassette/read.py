@@ -195,9 +195,7 @@ class CassetteReader(Sequence[Interaction]):
         if b"\0" in beginning[:4]:
             return f"{told}: it may be UTF-16; save it as UTF-8"
         other = " (VCR.py may have)" if _VCR.search(beginning) else ""
-        return (
-            f"{told}: something else wrote this file{other}; record to another one, or delete it"
-        )
+        return f"{told}: something else wrote this file{other}; record to another one, or delete it"
 
     def _head(self, span: Span) -> _Head:
         if span.start not in self._heads:
