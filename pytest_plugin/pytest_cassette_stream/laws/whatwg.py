@@ -1,0 +1,261 @@
+"""What the WHATWG text says about event streams, rule by rule, and streams that need each rule.
+
+A stream shrinks to ``data: x``, a blank line, and what the rule needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+from hypothesis import strategies as st
+
+from cassette_stream.wire import ServerSentEvent, SSEDecoder
+from pytest_cassette_stream.laws.reading import events_as_told, told_events
+from pytest_cassette_stream.strategies import sse_streams
+
+__all__ = (
+    "FRAMING",
+    "RULES",
+    "Framing",
+    "Stream",
+    "events_of",
+    "framings",
+    "spelt",
+    "streams",
+    "what_seen",
+)
+
+_TEXT = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
+_PARSE = f"{_TEXT}#parsing-an-event-stream"
+_READ = f"{_TEXT}#event-stream-interpretation"
+_META = "openai/openai-python#2722, openai/openai-python#3833, maximhq/bifrost#5874"
+
+RULES = {
+    "bom": f"one byte order mark at the start is no part of the stream: {_PARSE}",
+    "cr": "a CR alone ends a line; Soju06/codex-lb#1011",
+    "crlf": f"CR LF is one line end, wherever it is cut: {_PARSE}",
+    "mixed_line_ends": f"CR, LF and CR LF may stand in one stream: {_PARSE}",
+    "unicode_line_ends": "U+2028, U+2029, U+0085, VT, FF and FS to RS end no line: "
+    "florimondmanca/httpx-sse#34, langchain-ai/langgraph#2560, Soju06/codex-lb#1010",
+    "utf8": "characters of several bytes, which a network cuts where it likes",
+    "invalid_utf8": f"bytes that are no UTF-8 are read as U+FFFD: {_PARSE}",
+    "no_space": "the blank after the colon may be missing: openai/openai-python#498, "
+    "envoyproxy/ai-gateway#2149",
+    "two_spaces": f"only one blank after the colon is no part of the value: {_READ}",
+    "empty_data": f"a data line without a value is an event with empty data: {_READ}",
+    "event_alone": f"a block without data is no event, though it has a name: {_META}",
+    "id_alone": f"a block without data is no event, though it has an id: {_META}",
+    "retry_alone": f"a block without data is no event, though it has a time to retry: {_META}",
+    "multi_line": f"data lines of one event are joined by LF: {_READ}",
+    "blank_lines": f"further blank lines are no events: {_READ}",
+    "comment": "a line that begins with a colon is ignored: googleapis/go-genai#903, "
+    "open-webui/open-webui#1773",
+    "event": f"an event name holds for its own block: {_READ}",
+    "id": f"an id holds until there is another: {_READ}",
+    "id_nul": f"an id with a NUL is ignored: {_READ}",
+    "retry": f"a retry line is no part of the data: {_READ}",
+    "unknown_field": f"a field of another name is ignored, and names are exact: {_READ}",
+    "no_final_blank": f"what no blank line ends is no event: {_READ}",
+}
+"""The rules that a stream may need, with who sends such streams or the text that allows them."""
+
+FRAMING = {
+    name: RULES[name]
+    for name in ("bom", "cr", "crlf", "no_space", "comment", "id", "retry", "unknown_field")
+} | {
+    "event_missing": "a type in the JSON says what an event is, so its event line may be missing",
+    "event_added": "streams of OpenAI's shape may have event lines",
+}
+"""The rules that the stream of a dialect may need, and a correct decoder does not notice."""
+
+_LINE_ENDS = {"": b"\n", "crlf": b"\r\n", "cr": b"\r"}
+# What draws a line, simplest first. A blank line thrice, so that most streams have several
+# events; the rule is what a line needs by itself.
+_LINES = [
+    (b"data: x", ""),
+    (b"", ""),
+    (b"data: y", ""),
+    (b"", ""),
+    ("data: é".encode(), "utf8"),
+    ('data: {"a": "🌍"}'.encode(), "utf8"),
+    (b"", ""),
+    (b"data:x", "no_space"),
+    (b"data:  x", "two_spaces"),
+    (b"data:", "empty_data"),
+    (b"data", "empty_data"),
+    (b": x", "comment"),
+    (b":", "comment"),
+    (b"event: e", "event"),
+    (b"id: 1", "id"),
+    (b"id", "id"),
+    (b"id: 2\0", "id_nul"),
+    (b"retry: 1", "retry"),
+    (b"x: y", "unknown_field"),
+    (b"Data: x", "unknown_field"),
+    *((f"data: {it}".encode(), "unicode_line_ends") for it in "\u2028\u2029\x85\x0b\x0c\x1c\x1e"),
+    (b"data: \xff", "invalid_utf8"),
+    (b"data: \xe2\x82", "invalid_utf8"),
+]
+_ALONE = {b"event", b"id", b"retry"}
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The bytes of a stream, and the rules that it takes to read them."""
+
+    body: bytes
+    rules: frozenset[str]
+
+    @property
+    def seen(self) -> dict[str, str]:
+        return what_seen(self.rules)
+
+    def told(self, came: object) -> Any:
+        return told_events(came)
+
+    def expected(self, came: object) -> Any:
+        return events_as_told(events_of(self.body), came)
+
+
+def events_of(body: bytes) -> list[ServerSentEvent]:
+    """The events of *body*, as the WHATWG text says."""
+    decoder = SSEDecoder(errors="replace")
+    return [*decoder.feed(body), *decoder.finish()]
+
+
+def what_seen(rules: Collection[str]) -> dict[str, str]:
+    """Who sends streams that need these *rules*."""
+    known = RULES | FRAMING
+    return {name: text for name, text in known.items() if name in rules}
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, rules: Collection[str]) -> Stream:
+    """Streams that need none but these *rules*."""
+    drawn = st.sampled_from([line for line, rule in _LINES if not rule or rule in rules])
+    lines = _without(draw(st.lists(drawn, max_size=10)), rules)
+    ends = draw(_ends(rules))
+    bom = "bom" in rules and draw(st.booleans())
+    cut = "no_final_blank" in rules and draw(st.booleans())
+    if lines[-1:] != [b""] and not cut:
+        lines.append(b"")
+    body = (_BOM if bom else b"") + _joined(lines, ends)
+    needed = {rule for line, rule in _LINES if line in lines and rule}
+    needed |= {rule for rule, end in _LINE_ENDS.items() if rule and end in ends}
+    needed |= _by_block(lines)
+    needed |= {"mixed_line_ends"} if len(set(ends)) > 1 else set()
+    needed |= {"bom"} if bom else set()
+    return Stream(body, frozenset(needed))
+
+
+def spelt() -> st.SearchStrategy[Stream]:
+    """Streams in every spelling, which need any of the rules; it is not known which."""
+    return sse_streams(invalid_utf8=True).map(lambda found: Stream(found.body, frozenset()))
+
+
+def _ends(rules: Collection[str]) -> st.SearchStrategy[list[bytes]]:
+    """Line ends, to be taken in turn."""
+    known = [end for rule, end in _LINE_ENDS.items() if not rule or rule in rules]
+    one = st.sampled_from(known).map(lambda end: [end])
+    several = st.lists(st.sampled_from(known), min_size=2, max_size=3)
+    return one | several if "mixed_line_ends" in rules and len(known) > 1 else one
+
+
+def _joined(lines: Sequence[bytes], ends: Sequence[bytes]) -> bytes:
+    """*lines*, each with its end; no LF of a blank line becomes half of a CR LF."""
+    body = bytearray()
+    for line, end in zip(lines, cycle(ends), strict=False):
+        follows_cr = not line and body.endswith(b"\r")
+        body += line + (b"\r" if follows_cr and end == b"\n" else end)
+    return bytes(body)
+
+
+def _without(lines: Iterable[bytes], rules: Collection[str]) -> list[bytes]:
+    """*lines* mended so that blocks need none but these *rules*."""
+    kept: list[bytes] = []
+    block: list[bytes] = []
+    for line in lines:
+        if line:
+            # A second data line is one too many; anything else may come twice.
+            if "multi_line" in rules or not (_is_data(line) and any(map(_is_data, block))):
+                block.append(line)
+            continue
+        kept += _ended(block, rules)
+        block = []
+    return kept + _ended(block, rules)[:-1]
+
+
+def _ended(block: list[bytes], rules: Collection[str]) -> list[bytes]:
+    """The lines of *block* and its blank line."""
+    if not block:
+        return [b""] if "blank_lines" in rules else []
+    if not _alone(block) <= {*rules}:
+        block = [*block, b"data: x"]
+    return [*block, b""]
+
+
+def _by_block(lines: Sequence[bytes]) -> set[str]:
+    """The rules that blocks need as a whole."""
+    needed: set[str] = set()
+    block: list[bytes] = []
+    for line in lines:
+        if line:
+            block.append(line)
+            continue
+        count = sum(map(_is_data, block))
+        needed |= {"multi_line"} if count > 1 else set()
+        needed |= _alone(block)
+        needed |= set() if block else {"blank_lines"}
+        block = []
+    return needed | ({"no_final_blank"} if block else set())
+
+
+def _alone(block: Iterable[bytes]) -> set[str]:
+    """The rules that *block* needs because it has no data."""
+    names = {line.partition(b":")[0] for line in block}
+    return set() if b"data" in names else {f"{it.decode()}_alone" for it in names & _ALONE}
+
+
+def _is_data(line: bytes) -> bool:
+    return line.partition(b":")[0] == b"data"
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a server may write the events of a dialect."""
+
+    rules: frozenset[str]
+
+    def __call__(self, body: bytes) -> bytes:
+        """The events of *body*, written so."""
+        end = next((_LINE_ENDS[it] for it in ("cr", "crlf") if it in self.rules), b"\n")
+        lines = [line for event in events_of(body) for line in self._lines(event)]
+        return (_BOM if "bom" in self.rules else b"") + b"".join(line + end for line in lines)
+
+    def _lines(self, event: ServerSentEvent) -> Iterable[bytes]:
+        if "comment" in self.rules:
+            yield b": keep-alive"
+        if "event_added" in self.rules and event.event == "message":
+            yield b"event: message"
+        if event.event != "message" and "event_missing" not in self.rules:
+            yield f"event: {event.event}".encode()
+        for rule, line in (("id", b"id: 1"), ("retry", b"retry: 1"), ("unknown_field", b"x: y")):
+            if rule in self.rules:
+                yield line
+        colon = "data:" if "no_space" in self.rules else "data: "
+        yield from (f"{colon}{line}".encode() for line in event.data.split("\n"))
+        yield b""
+
+
+def framings(rules: Collection[str]) -> st.SearchStrategy[Framing]:
+    """Ways to write events that need none but these *rules*, plain and few of them first."""
+    known = [name for name in FRAMING if name in rules]
+    if not known:
+        return st.just(Framing(frozenset()))
+    return st.lists(st.sampled_from(known), unique=True, max_size=3).map(
+        lambda chosen: Framing(frozenset(chosen))
+    )
