@@ -22,7 +22,9 @@ The toolkit, which records and replays::
     ├── SweepError
     ├── UnguardedConnectionError
     ├── UnfiredRuleWarning (UserWarning)
-    └── UnplayedWarning (UserWarning)
+    ├── UnplayedWarning (UserWarning)
+    ├── JournalWarning (UserWarning)
+    └── IncompleteRecordingWarning (UserWarning)
 
 The client, which speaks to a model::
 
@@ -83,7 +85,9 @@ __all__ = (
     "ContextWindowExceededError",
     "EmptyStreamError",
     "HangError",
+    "IncompleteRecordingWarning",
     "InternalServerError",
+    "JournalWarning",
     "MalformedStreamError",
     "NotFoundError",
     "OverloadedError",
@@ -197,6 +201,14 @@ class UnfiredRuleWarning(UserWarning):
 
 class UnplayedWarning(UserWarning):
     """Interactions were not played, in a test that need not play them all."""
+
+
+class JournalWarning(UserWarning):
+    """What was recorded could not be taken down at once; nothing is lost, as all went well."""
+
+
+class IncompleteRecordingWarning(UserWarning):
+    """A recording that broke off was not written over one that is complete."""
 
 
 class WireFormatError(ValueError):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
+from cassette_stream.cassette.model import Ending, Headers, How, Interaction, Request, Response
 from cassette_stream.script import FailureKind
 
-__all__ = ("Recorder", "headers_of")
+__all__ = ("Recorder", "coding_of", "headers_of", "undoing")
 
 # wbits of zlib: 16 + 15 reads a gzip member, 15 a zlib stream. RFC 9110, 8.4.1, calls
 # the latter "deflate"; a raw deflate stream under that name does not decode here and so
@@ -67,11 +67,21 @@ class Recorder:
         at: float,
         http_version: str = "HTTP/1.1",
         reason: str | None = None,
-    ) -> None:
-        """The response head came. A standard *reason* phrase is not worth keeping."""
+    ) -> Response:
+        """The response head came; gives the response as far as it tells.
+
+        A standard *reason* phrase is not worth keeping.
+        """
         if reason == _standard_reason(status):
             reason = None
         self._head = _Head(status, http_version, reason, headers, at)
+        return Response(
+            status=status,
+            http_version=http_version,
+            reason=reason,
+            headers=headers,
+            ending=Ending(how=How.COMPLETE),
+        )
 
     def hear(self, data: bytes, at: float) -> None:
         """*data* came, as one read of the transport."""
@@ -150,15 +160,12 @@ def _gaps(moments: Iterable[float], start: float, most: float) -> array[int]:
     return gaps
 
 
-def _without_coding(
-    headers: dict[str, tuple[str, ...]], chunks: list[bytes]
-) -> tuple[str | None, list[bytes]]:
+def _without_coding(headers: Headers, chunks: list[bytes]) -> tuple[str | None, list[bytes]]:
     """The name of the coding that could be undone, and the chunks without it."""
-    named = ", ".join(headers.get("content-encoding", ())).strip().lower()
-    wbits = _CODINGS.get(named)
-    if wbits is None or not chunks:
+    named = coding_of(headers)
+    if named not in _CODINGS or not chunks:
         return None, chunks
-    decoder = zlib.decompressobj(wbits)
+    decoder = undoing(named)
     try:
         decoded = [decoder.decompress(chunk) for chunk in chunks]
     except zlib.error:
@@ -166,6 +173,20 @@ def _without_coding(
     if not decoder.eof or decoder.unused_data:
         return None, chunks
     return named, decoded
+
+
+def coding_of(headers: Headers) -> str:
+    """The content coding that *headers* name, in lower case; "" if they name none."""
+    return ", ".join(headers.get("content-encoding", ())).strip().lower()
+
+
+def undoing(coding: str) -> zlib._Decompress:
+    """What undoes *coding* chunk by chunk.
+
+    Raises:
+        KeyError: That is not known.
+    """
+    return zlib.decompressobj(_CODINGS[coding])
 
 
 def _standard_reason(status: int) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed knows it not
@@ -32,7 +32,7 @@ _DEEPEST = 64
 _SPACE = b" \t\r\n"
 
 
-Said: TypeAlias = Mapping[Hashable, Sequence[str]]
+Said: TypeAlias = Mapping[Any, Sequence[str]]
 """What an event says, by lane."""
 
 
@@ -147,8 +147,9 @@ def _key(key: _Key, members: dict[str, Any]) -> _Key:
 # Where events stand.
 
 _LINE = re.compile(rb"[^\r\n]+")
-# What is neither data nor begins as JSON does is no event: the lines of a page, say.
-_EVENT = re.compile(rb"[ \t]*(?:data:[ \t]?|(?=[\[{]))")
+# What is neither data nor begins as JSON does is no event: the lines of a page, say. In a
+# cassette the events of AWS are comments.
+_EVENT = re.compile(rb"[ \t]*(?:data:[ \t]?|(?:# [\w:-]+ )?(?=[\[{]))")
 
 
 def _events(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ is let go has ever written a part of a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable
 
 from cassette_stream.cassette.beginnings import Beginnings
 from cassette_stream.cassette.lanes import Said, events
@@ -26,6 +26,9 @@ _SUSPECT_TEXT = re.compile(rf'[^"{{}}\s]{{{_LONG}}}')
 
 _KEPT = 32
 """Letters of a lane in which no secret has begun, and by which one that does may be known."""
+
+_BEHIND = 2048
+"""Bytes that were let go and tell what stands behind them: most are a few events."""
 
 _CONSTANT = 3
 """How often in a row a lane has to begin with the same text to be taken for an id."""
@@ -62,6 +65,7 @@ class Masker:
         self._clean: set[bytes] = set()
         self._window = b""  # what is held and was looked at
         self._start = 0  # where in the body it begins
+        self._behind = b""  # what was let go last
         self._more: list[bytes] = []  # what is held too
 
     def feed(self, data: bytes) -> bytes:
@@ -83,15 +87,19 @@ class Masker:
         self._window, rest = window[end:lines], window[lines:]
         self._more = [rest] if rest else []
         self.held = len(window) - end
-        if self._is_plain(part):
-            return part
-        return self._redaction.body(part, self._content_type)
+        behind, self._behind = self._behind, (self._behind + part)[-_BEHIND:]
+        return part if self._is_plain(part) else self._redacted(part, behind)
 
     def finish(self) -> bytes:
         """The body is over: give what was held."""
         part = self._all(b"")
         self._window, self._more, self.held = b"", [], 0
-        return self._redaction.body(part, self._content_type)
+        return self._redacted(part, self._behind)
+
+    def _redacted(self, part: bytes, behind: bytes) -> bytes:
+        """*part* as it is redacted where it stands, after what was let go last."""
+        before = behind[behind.find(b"\n") + 1 :] if len(behind) == _BEHIND else behind
+        return self._redaction.body(before + part, self._content_type)[len(before) :]
 
     def _all(self, data: bytes) -> bytes:
         return b"".join([self._window, *self._more, data]) if self.held else data
@@ -141,7 +149,7 @@ class _Lanes:
         were_suspect: Whether one may have ended.
     """
 
-    def __init__(self, known: Sequence[bytes]) -> None:
+    def __init__(self, known: Collection[bytes]) -> None:
         self.since: int | None = None
         self.were_suspect = False
         self._known = [text.decode(errors="surrogateescape") for text in known]

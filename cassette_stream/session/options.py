@@ -68,6 +68,7 @@ class Options:
     ignore_hosts: tuple[str, ...]
     ignore_localhost: bool
     guard: bool
+    keep_incomplete: bool = False
 
     @classmethod
     def checked(
@@ -85,6 +86,7 @@ class Options:
         ignore_hosts: Sequence[str],
         ignore_localhost: bool,
         guard: bool,
+        keep_incomplete: bool = False,
     ) -> Options:
         """The options, or a `ValueError` or `TypeError` that names the one that is wrong."""
         return cls(
@@ -99,6 +101,7 @@ class Options:
             ignore_hosts=tuple(pattern.lower() for pattern in _names("ignore_hosts", ignore_hosts)),
             ignore_localhost=ignore_localhost,
             guard=guard,
+            keep_incomplete=keep_incomplete,
         )
 
     def at_opening(self) -> Options:

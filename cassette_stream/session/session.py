@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -31,7 +33,9 @@ from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script
 from cassette_stream.session import current
 from cassette_stream.session.commit import commit
+from cassette_stream.session.incomplete import sparing, warn_of
 from cassette_stream.session.network import refusal
+from cassette_stream.session.notes import Notes, journal_for, settle
 from cassette_stream.session.options import Mode, Options, Pace
 from cassette_stream.transport import guard, patch
 from cassette_stream.transport.desk import Decision, Listener, Pass, Play, Recording
@@ -40,6 +44,7 @@ from cassette_stream.transport.on_demand import OnDemand
 
 if TYPE_CHECKING:
     import httpx
+    from respx import Route, Router
 
 __all__ = ("Delivery", "Reply", "Session")
 
@@ -129,9 +134,11 @@ class Session:
         self._last: tuple[int, Interaction] | None = None
         self._injector = Injector(options.faults, lock=self._lock)
         self.misses: list[CassetteError] = []
+        self._routers: list[Router] = []
         self._deliveries: list[Delivery] | None = None
         self._is_open = False
         self._discarded = False
+        self._journal: storage.Journal | None = None
 
     @property
     def recorded(self) -> tuple[Interaction, ...]:
@@ -241,6 +248,43 @@ class Session:
         module = importlib.import_module(library)
         return wrap(module, self, OnDemand(module, default) if inner is None else inner)
 
+    def respx(self, router: Router) -> Route:
+        """Mount what is recorded as a route of *router*, and give the route.
+
+        It comes behind the routes that are there already, which therefore answer first. It
+        plays as the session does: chunks, gaps, endings and faults, each interaction once,
+        whatever the options say. What the cassette does not hold is left to routes that are
+        added later; where none of them has it, it is a miss. While respx mocks by *router*,
+        clients of httpx are answered by its routes, those of httpx2 by the session still.
+
+        Args:
+            router: Such as ``respx.mock`` or the fixture ``respx_mock``.
+
+        Raises:
+            SessionError: The session is closed, or it records.
+            TypeError: That is no router of respx, which knows httpx and not httpx2.
+        """
+        from cassette_stream.transport.respx import mount  # noqa: PLC0415 - imports respx
+
+        if not self._is_open:
+            raise SessionError(f"the session of {self.path} is closed: open it, then mount it")
+        if self._replayer is None or self.mode is Mode.NEW_EPISODES:
+            raise SessionError(
+                f"the session of {self.path} records, in mode {self.mode.value!r}, and a route of "
+                "respx only plays: record it without respx, then open it with mode='none'"
+            )
+        route = mount(router, self)
+        self._routers.append(router)
+        return route
+
+    def leaves_to_router(self, transport: object) -> bool:
+        """Whether a router of respx answers what *transport* is asked, and the session by it."""
+        if not self._routers:
+            return False
+        from cassette_stream.transport.respx import answers  # noqa: PLC0415 - as above
+
+        return any(answers(router, transport) for router in self._routers)
+
     def open(self) -> None:
         """Read the file, as far as the mode needs it, and answer from here on.
 
@@ -301,6 +345,7 @@ class Session:
         """Write what was recorded, and give what went wrong with it."""
         problems: list[Exception] = []
         kept: list[Interaction] = []
+        spared: list[Interaction] = []
         for slot in self._slots:
             try:
                 interaction = slot.interaction
@@ -311,18 +356,31 @@ class Session:
                 kept.append(interaction)
         try:
             if kept and not self._discarded:
-                options = self._options
-                commit(
-                    self._file,
-                    kept,
-                    mode=options.mode,
-                    redactor=options.redactor,
-                    matchers=options.matchers,
-                    seen=self._reader if isinstance(self._reader, CassetteReader) else None,
-                )
+                spared = self._commit(kept)
         except CassetteError as error:
             problems.append(error)
+        if self._journal is not None:
+            problems += settle(self._journal, self._file, problems)
+        warn_of(spared, self.path)
         return problems
+
+    def _commit(self, kept: list[Interaction]) -> list[Interaction]:
+        """Write *kept*, and give what was not replaced because it is complete."""
+        options, spared = self._options, list[Interaction]()
+        seen = self._reader if isinstance(self._reader, CassetteReader) else None
+        may_replace = self.mode in {Mode.ALL, Mode.REWRITE}
+        if seen is not None and may_replace and not options.keep_incomplete:
+            kept, spared = sparing(kept, seen, options.matchers, self.mode)
+        if kept:
+            commit(
+                self._file,
+                kept,
+                mode=options.mode,
+                redactor=options.redactor,
+                matchers=options.matchers,
+                seen=seen,
+            )
+        return spared
 
     def unfired(self) -> list[str]:
         """Why each rule that never struck did not."""
@@ -416,10 +474,29 @@ class Session:
 
     def _record(self, request: Request) -> Recording:
         slot = _Slot(self._kept)
-        recorder = Recorder(request, recorded_at=self._real.date(), at=self._real.now())
-        slot.recording = Recording(recorder, self._real, slot.hear)
+        date, at = self._real.date(), self._real.now()
+        recorder = Recorder(request, recorded_at=date, at=at)
+        notes = self._notes(request, date, at)
+        slot.recording = Recording(recorder, self._real, slot.hear, notes)
         self._slots.append(slot)
         return slot.recording
+
+    def _notes(self, request: Request, date: datetime, at: float) -> Notes | None:
+        """What takes the answer to *request* down at once; the first makes the journal."""
+        options = self._options
+        # A process that was forked off takes down what is its own.
+        if self._journal is None or self._journal.pid != os.getpid():
+            self._journal = journal_for(self._file, self.mode, options.redactor)
+        if options.before_record_response is not None:
+            return None  # nobody knows yet what it would take out
+        return Notes(
+            self._journal,
+            len(self._slots),
+            request,
+            redactor=options.redactor,
+            recorded_at=date,
+            at=at,
+        )
 
     def _kept(self, interaction: Interaction) -> Interaction | None:
         change, redactor = self._options.before_record_response, self._options.redactor

@@ -37,6 +37,7 @@ def use_cassette(
     ignore_hosts: Sequence[str] = (),
     ignore_localhost: bool = False,
     guard: bool = True,
+    keep_incomplete: bool = False,
 ) -> UseCassette:
     """Record what httpx and httpx2 clients do, or play it back.
 
@@ -69,6 +70,8 @@ def use_cassette(
         ignore_hosts: Hosts whose requests go through unseen; ``*`` stands for anything.
         ignore_localhost: Let requests to this machine through unseen.
         guard: Refuse connections of network stacks that no cassette sees.
+        keep_incomplete: In the modes ``all`` and ``rewrite``, let a recording that broke off
+            take the place of one that is complete.
 
     Raises:
         ValueError: An option has a value that does not exist.
@@ -87,6 +90,7 @@ def use_cassette(
         ignore_hosts=ignore_hosts,
         ignore_localhost=ignore_localhost,
         guard=guard,
+        keep_incomplete=keep_incomplete,
     )
     return UseCassette(Path(path), options)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from cassette_stream.cassette.model import How, Interaction, Request
+from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
 from cassette_stream.clock import Clock
 from cassette_stream.recorder import Recorder, headers_of
-from cassette_stream.script import Script
+from cassette_stream.script import FailureKind, Script
 from cassette_stream.transport.errors import failure_of
 
-__all__ = ("Decision", "Desk", "Listener", "Pass", "Play", "Recording")
+__all__ = ("Decision", "Desk", "Listener", "Notes", "Pass", "Play", "Recording")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,18 @@ class Play:
     note: Callable[[bytes], object] | None = None
 
 
+class Notes(Protocol):
+    """Takes down at once what is heard, so that it outlives this process."""
+
+    def head(self, response: Response, at: float, read: float | None) -> None:
+        """The head of *response* came *at* this moment, to a caller who waits *read* seconds."""
+        ...
+
+    def hear(self, data: bytes, at: float) -> None: ...
+
+    def end(self, ending: Ending, at: float) -> None: ...
+
+
 class Recording:
     """Let the request through, listen, and hand over the interaction once it has ended.
 
@@ -54,15 +66,21 @@ class Recording:
         recorder: Takes down what is heard.
         clock: Tells it when.
         keep: Gets the interaction, once.
+        notes: Hears the same, each before the caller does.
     """
 
     def __init__(
-        self, recorder: Recorder, clock: Clock, keep: Callable[[Interaction], None]
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        keep: Callable[[Interaction], None],
+        notes: Notes | None = None,
     ) -> None:
-        self.hear = recorder.hear
+        self.hear = recorder.hear if notes is None else self._hear
         self.now = clock.now
         self._recorder = recorder
         self._keep = keep
+        self._notes = notes
         self._read: float | None = None
         self._ended = False
 
@@ -73,33 +91,48 @@ class Recording:
     def head(self, response: Any) -> None:
         extensions = response.extensions
         reason = extensions.get("reason_phrase")
-        self._recorder.head(
+        at = self.now()
+        head = self._recorder.head(
             response.status_code,
             headers_of(response.headers.raw),
-            at=self.now(),
+            at=at,
             http_version=extensions.get("http_version", b"HTTP/1.1").decode("ascii"),
             reason=None if reason is None else reason.decode("latin-1"),
         )
+        if self._notes is not None:
+            self._notes.head(head, at, self._read)
+
+    def _hear(self, data: bytes, at: float) -> None:
+        self._recorder.hear(data, at)
+        assert self._notes is not None
+        self._notes.hear(data, at)
 
     def end(self, how: How) -> None:
         """It ended like this; only the first end counts."""
-        if not self._ended:
-            self._ended = True
-            self._keep(self._recorder.finish(how, at=self.now(), read=self._read))
+        self._end(how)
 
     def fail(self, error: BaseException) -> None:
         """It ended with *error*, which a caller gets to see too."""
         if not isinstance(error, Exception):
             # asyncio and trio cancel by a BaseException, and so does Ctrl-C.
-            self.end(How.CANCELLED)
+            self._end(How.CANCELLED)
         elif not self._ended:
-            self._ended = True
-            kind, message = failure_of(error)
-            self._keep(
-                self._recorder.finish(
-                    How.FAILURE, at=self.now(), failure=kind, message=message, read=self._read
-                )
-            )
+            self._end(How.FAILURE, *failure_of(error))
+
+    def _end(self, how: How, failure: FailureKind | None = None, message: str = "") -> None:
+        if self._ended:
+            return
+        self._ended = True
+        at = self.now()
+        interaction = self._recorder.finish(
+            how, at=at, failure=failure, message=message, read=self._read
+        )
+        if self._notes is not None:
+            response = interaction.response
+            ending = interaction.failure if response is None else response.ending
+            assert ending is not None
+            self._notes.end(ending, at)
+        self._keep(interaction)
 
 
 Decision: TypeAlias = Pass | Play | Recording
