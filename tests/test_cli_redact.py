@@ -142,7 +142,7 @@ def test_values_of_the_environment_are_secrets(tmp_path: Path) -> None:
     assert text.encode() not in file.read_bytes()
 
 
-@pytest.mark.matrix(8)
+@pytest.mark.matrix(24)
 @pytest.mark.parametrize("at", PLACES)
 @pytest.mark.parametrize("number", KINDS)
 def test_every_secret_is_found_in_its_file_and_taken_out(
