@@ -199,7 +199,7 @@ def test_a_crowd_of_processes_that_all_found_no_file_keeps_everything(
 def test_a_crowd_of_processes_that_record_one_thing_at_a_time_keeps_everything(
     tmp_path: Path,
 ) -> None:
-    path, crowd = tmp_path / "cassette.yaml", 100 if SOAK else 16
+    path, crowd = tmp_path / "cassette.yaml", 100 if SOAK else 6
 
     def five_times(one: int) -> None:
         for name in names_of(one):
@@ -227,13 +227,14 @@ def test_a_crowd_of_processes_that_record_the_same_write_it_once(tmp_path: Path,
 @needs_forks
 def test_a_crowd_that_rewrites_leaves_the_recording_of_one_of_them(tmp_path: Path) -> None:
     path = tmp_path / "cassette.yaml"
-    meet = multiprocessing.get_context("fork").Barrier(8).wait
-    children = [forked(partial(record, path, "rewrite", names_of(one), meet)) for one in range(8)]
+    meet = multiprocessing.get_context("fork").Barrier(4).wait
+    children = [forked(partial(record, path, "rewrite", names_of(one), meet)) for one in range(4)]
 
-    assert ended(children) == [0] * 8
-    assert names_in(path) in [names_of(one) for one in range(8)]
+    assert ended(children) == [0] * 4
+    assert names_in(path) in [names_of(one) for one in range(4)]
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
 def test_a_crowd_of_threads_keeps_everything(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "cassette.yaml"
@@ -249,6 +250,7 @@ def test_a_crowd_of_threads_keeps_everything(tmp_path: Path, mode: str) -> None:
     assert names_in(path) == all_names(16)
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
 def test_a_crowd_of_tasks_keeps_everything(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "cassette.yaml"
@@ -290,7 +292,7 @@ def test_record(one):
 def test_workers_of_xdist_that_share_a_cassette_keep_everything(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workers, crowd = (8, 100) if SOAK else (4, 16)
+    workers, crowd = (8, 100) if SOAK else (2, 16)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they load slowly, in each worker
     alone = ("-W", "error", "-p", "no:cacheprovider", "-p", "pytest_cassette_stream")
     module = pytester.makepyfile(test_workers=WORKERS.format(crowd=crowd))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from broken_disk import Disk, fails
 
 from cassette_stream.exceptions import (
     CassetteError,
@@ -21,38 +23,14 @@ from cassette_stream.exceptions import (
 from cassette_stream.storage import locked, read, write
 
 OLD, NEW = b"the old cassette\n", b"the new cassette, which is longer\n" * 50
-SYSTEM_CALLS = ("mkdir", "stat", "access", "open", "chmod", "write", "fsync", "close", "replace")
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and symlinks of POSIX")
-
-
-class Disk:
-    """Counts the system calls of a write, and fails the one with the number *fails*."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: int, code: int) -> None:
-        self.calls: list[str] = []
-        self._fails = fails
-        self._code = code
-        for name in SYSTEM_CALLS:
-            monkeypatch.setattr(os, name, self._counted(name, getattr(os, name)))
-
-    def _counted(self, name: str, call: Callable[..., object]) -> Callable[..., object]:
-        def counted(*args: object, **options: object) -> object:
-            self.calls.append(name)
-            if len(self.calls) == self._fails:
-                if name == "close":
-                    call(*args, **options)  # what failed to close is closed all the same
-                raise OSError(self._code, os.strerror(self._code))
-            return call(*args, **options)
-
-        return counted
 
 
 def calls_of_a_write(folder: Path, before: bytes | None) -> list[str]:
     target = folder / "counted.yaml"
     if before is not None:
         target.write_bytes(before)
-    with pytest.MonkeyPatch.context() as patch:
-        disk = Disk(patch, 0, 0)
+    with Disk() as disk:
         write(target, NEW)
     return disk.calls
 
@@ -71,8 +49,7 @@ def test_a_write_that_fails_at_any_call_leaves_the_old_file_or_the_new_one(
         target = folder / "cassette.yaml"
         if before is not None:
             target.write_bytes(before)
-        with pytest.MonkeyPatch.context() as patch:
-            disk = Disk(patch, number, code)
+        with Disk(number, fails(code)) as disk:
             failed = failure_of(lambda target=target: write(target, NEW))
 
         left = {file.name: file.read_bytes() for file in folder.iterdir()}
@@ -91,28 +68,26 @@ def failure_of(call: Callable[[], None]) -> CassetteWriteError | None:
     return None
 
 
-def test_a_folder_that_cannot_be_forced_to_the_disk_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_forced_to_the_disk_is_told_of(tmp_path: Path) -> None:
     calls = calls_of_a_write(tmp_path, None)
     number = len(calls) - calls[::-1].index("fsync")
     assert calls[number - 2 : number] == ["replace", "fsync"]
 
-    Disk(monkeypatch, number, errno.EIO)
-    with pytest.raises(CassetteWriteError, match="in place, but a power cut may undo that"):
+    with (
+        Disk(number, fails(errno.EIO)),
+        pytest.raises(CassetteWriteError, match="in place, but a power cut may undo that"),
+    ):
         write(tmp_path / "cassette.yaml", NEW)
     assert read(tmp_path / "cassette.yaml") == NEW
 
 
-def test_a_file_system_that_cannot_force_folders_is_good_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_that_cannot_force_folders_is_good_enough(tmp_path: Path) -> None:
     calls = calls_of_a_write(tmp_path, None)
     number = len(calls) - calls[::-1].index("fsync")
     assert calls[number - 2 : number] == ["replace", "fsync"]
 
-    Disk(monkeypatch, number, errno.EINVAL)
-    write(tmp_path / "cassette.yaml", NEW)
+    with Disk(number, fails(errno.EINVAL)):
+        write(tmp_path / "cassette.yaml", NEW)
 
     assert read(tmp_path / "cassette.yaml") == NEW
 
@@ -338,6 +313,70 @@ def test_a_symlink_shares_the_lock_of_its_target(tmp_path: Path) -> None:
         locked(tmp_path / "cassette.yaml", timeout=0.01),
     ):
         pytest.fail("two hold one lock")
+
+
+def test_what_dead_writers_left_goes_with_the_next_lock_and_nothing_else_does(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a[1].yaml"
+    left = [".a[1].yaml.0123abcd.tmp", ".a[1].yaml.ffffffff.tmp"]
+    others = [
+        *(".a1.yaml.0123abcd.tmp", ".a[1].yaml.x.0123abcd.tmp", "a[1].yaml.0123abcd.tmp"),
+        *(".a[1].yaml.0123.tmp", ".a[1].yaml.12-34.part", "a[1].yaml"),
+    ]
+    for name in (*left, *others):
+        (tmp_path / name).touch()
+
+    with locked(path):
+        assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
+            [*others, ".a[1].yaml.lock"]
+        )
+
+
+@needs_posix
+def test_a_link_is_followed_as_the_system_follows_it(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "folder").symlink_to(Path("deep", "er"))
+    (tmp_path / "folder" / "one.yaml").symlink_to("../two.yaml")
+    (tmp_path / "deep" / "two.yaml").symlink_to(tmp_path / "three.yaml")
+
+    write(tmp_path / "folder" / "one.yaml", NEW)
+
+    assert not (tmp_path / "three.yaml").is_symlink()
+    assert (tmp_path / "three.yaml").read_bytes() == NEW
+    assert (tmp_path / "deep" / "er" / "one.yaml").read_bytes() == NEW
+
+
+@needs_posix
+@pytest.mark.parametrize("worse", [False, True])
+def test_a_lock_that_cannot_be_let_go_is_told_of_unless_there_is_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, worse: bool
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    flock, unlocks = fcntl.flock, iter(range(10))
+
+    def sticky(fd: int, operation: int) -> None:
+        if operation == fcntl.LOCK_UN and next(unlocks) < 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flock(fd, operation)
+
+    def told() -> str:
+        try:
+            with locked(tmp_path / "cassette.yaml"):
+                monkeypatch.setattr(fcntl, "flock", sticky)
+                if worse:
+                    raise ZeroDivisionError
+        except (CassetteLockError, ZeroDivisionError) as error:
+            return f"{type(error).__name__}: {error}"
+        return "nothing"
+
+    words = told()
+    gc.collect()  # the lock library tries once more when nothing refers to the lock
+
+    assert (words == "ZeroDivisionError: ") is worse
+    assert ("cannot be unlocked: Input/output error" in words) is not worse
+    with locked(tmp_path / "cassette.yaml", timeout=0):
+        pass
 
 
 def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:

@@ -23,14 +23,15 @@ __all__ = ("locked",)
 
 
 @contextmanager
-def locked(path: StrPath, *, timeout: float = 60.0) -> Iterator[None]:
+def locked(path: StrPath, *, timeout: float = 120.0) -> Iterator[None]:
     """Hold the lock of the cassette at *path*, which need not be there yet.
 
     What a writer that died left beside the cassette is gone then.
 
     Args:
         path: The cassette. Symlinks to one file share its lock.
-        timeout: How many seconds to wait for another holder.
+        timeout: How many seconds to wait for other holders, of which there may be a crowd; a
+            recording that is given up cannot be had again.
 
     Raises:
         CassetteWriteError: The folder or the file of the lock cannot be made or opened, so
