@@ -79,7 +79,9 @@ class Masker:
         for at, said in events(window[seen:lines]):
             # The line begins before its text, at whatever the line before ends with.
             self._lanes.hear(said, self._start + window.rfind(b"\n", 0, seen + at) + 1)
-        end = lines if self._lanes.since is None else self._lanes.since - self._start
+        since = self._lanes.since
+        # An event that was let go may have been the begin of what is a secret only now.
+        end = lines if since is None else max(0, since - self._start)
         while end and (earlier := self._earlier(window, end)) < end:
             end = earlier
         part = window[:end]

@@ -190,6 +190,34 @@ def redact(
     raise typer.Exit(1 if left else 0)
 
 
+@app.command()
+def recover(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="A cassette, a journal beside one, or a folder of them.",
+            show_default=False,
+        ),
+    ],
+    *,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace what the recorder that died would have replaced."),
+    ] = False,
+) -> None:
+    """Make cassettes of what recorders left that died.
+
+    What is there stays: what would have replaced it goes to NAME.recovered.yaml, unless
+    --force is given. Exit code 1: a journal is damaged, or its process still records.
+    """
+    from cassette_stream.cli import recover as body  # noqa: PLC0415
+
+    with one_line_errors():
+        is_all = body.run(path, force=force)
+    raise typer.Exit(0 if is_all else 1)
+
+
 @app.command(
     epilog='As in: [bold]cassette-stream chat gpt-4o-mini "Count from 1 to 5"[/bold], '
     "which needs no network and no key."

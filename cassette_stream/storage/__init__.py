@@ -6,8 +6,8 @@ from cassette_stream.storage.journal import (
     Journal,
     Kind,
     Record,
+    claimed,
     find_journals,
-    is_alive,
     read_journal,
 )
 from cassette_stream.storage.lines import Lines
@@ -22,9 +22,9 @@ __all__ = (
     "Lines",
     "Record",
     "cassette_name",
+    "claimed",
     "find_journals",
     "inside",
-    "is_alive",
     "locked",
     "read",
     "read_journal",

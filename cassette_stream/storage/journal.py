@@ -14,7 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -29,7 +29,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ("Found", "Journal", "Kind", "Record", "find_journals", "is_alive", "read_journal")
+__all__ = ("Found", "Journal", "Kind", "Record", "claimed", "find_journals", "read_journal")
 
 MAGIC = b"cassette-stream journal 1\n"
 _HEAD, _SUM = Struct("<IBIdI"), Struct("<I")
@@ -230,27 +230,39 @@ def find_journals(path: StrPath) -> Iterator[Path]:
         yield from sorted(it for it in target.parent.iterdir() if mine.fullmatch(it.name))
 
 
-def is_alive(journal: Path) -> bool:
-    """Whether the process that writes the *journal* still does.
+@contextmanager
+def claimed(journal: Path) -> Iterator[bool]:
+    """Hold the *journal*; False where its process still writes it, or somebody recovers it.
 
     Raises:
-        CassetteError: That cannot be told.
+        CassetteError: It cannot be opened.
     """
     try:
         if fcntl is None:
-            journal.rename(journal)  # Windows renames no file that is open
-            return False
-        fd = os.open(journal, os.O_RDONLY)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        finally:
-            os.close(fd)
-    except (BlockingIOError, PermissionError) as error:
-        if isinstance(error, PermissionError) and fcntl is not None:
-            raise CassetteError(
-                f"{os.fspath(journal)!r} may not be read by this user: change its owner"
-            ) from error
-        return True
+            is_free = _is_closed(journal)
+            fd = os.open(journal, os.O_RDONLY | _BINARY)
+        else:
+            fd = os.open(journal, os.O_RDONLY)
+            is_free = _is_locked(fd)
     except OSError as error:
-        raise CassetteError(f"{os.fspath(journal)!r} cannot be read: {error.strerror}") from error
-    return False
+        raise CassetteError(f"{os.fspath(journal)!r} cannot be opened: {error.strerror}") from error
+    try:
+        yield is_free
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_closed(journal: Path) -> bool:
+    try:
+        journal.rename(journal)  # Windows renames no file that is open
+    except PermissionError:
+        return False
+    return True
