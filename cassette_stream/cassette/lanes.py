@@ -87,7 +87,7 @@ def lanes(body: bytes, content_type: str = "") -> Iterator[Lane]:
         try:
             msgspec.json.decode(event)
             value = _Decoder().decode(text)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
             value = _Located(text, 0, len(text))
         pieces: _Strings = {}
         _sort(value, (), pieces)
@@ -115,7 +115,7 @@ def _value(event: bytes) -> Any:
     """The JSON of an *event*; its text where it is none."""
     try:
         return msgspec.json.decode(event)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
         return event.decode(errors="surrogateescape")
 
 
@@ -164,7 +164,7 @@ def _events(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:
 def _is_json(body: bytes) -> bool:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return False
     return True
 
