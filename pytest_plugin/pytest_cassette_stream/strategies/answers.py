@@ -21,6 +21,7 @@ __all__ = ("Answers",)
 
 _BASE64 = "AbcXYZ019+/="
 
+_Words: TypeAlias = tuple[str | None, str | None]
 _Thoughts: TypeAlias = tuple[str | None, list[Thinking | RedactedThinking] | None]
 
 
@@ -35,16 +36,23 @@ class Answers:
     reasoning: bool
 
     def choices(self) -> st.SearchStrategy[Choices]:
-        # None comes first: with the fewest draws of all, the simplest example stays so.
+        # Nothing comes first: with the fewest draws of all, the simplest example stays so.
         return st.builds(
             self._choice,
             st.sampled_from(["stop", "length", "content_filter"]),
-            st.none() | self.texts,
+            self._words(),
             self._thoughts(),
             self.calls,
-            # None twice: refusals are rare.
-            st.none() | st.none() | self.texts if self.carried.refusal else st.none(),
         )
+
+    def _words(self) -> st.SearchStrategy[_Words]:
+        """A content, a refusal, both or neither."""
+        nothing: st.SearchStrategy[_Words] = st.just((None, None))
+        content = st.tuples(self.texts, st.none())
+        if not self.carried.refusal:
+            return nothing | content
+        refused = st.tuples(st.none() | self.texts, self.texts)
+        return nothing | content | content | refused
 
     def _thoughts(self) -> st.SearchStrategy[_Thoughts]:
         none: st.SearchStrategy[_Thoughts] = st.just((None, None))
@@ -62,11 +70,11 @@ class Answers:
     def _choice(
         self,
         reason: str,
-        content: str | None,
+        words: _Words,
         thoughts: _Thoughts,
         calls: list[ChatCompletionMessageToolCall],
-        refusal: str | None,
     ) -> Choices:
+        content, refusal = words
         message = Message(
             content=content,
             reasoning_content=thoughts[0],

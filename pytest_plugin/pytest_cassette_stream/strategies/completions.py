@@ -6,13 +6,16 @@ says all of it and nothing else.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cassette_stream import ChatCompletionMessageToolCall, Choices, ModelResponse
+from cassette_stream import ChatCompletionMessageToolCall, Choices, ModelResponse, Usage
 from pytest_cassette_stream.strategies.answers import Answers
-from pytest_cassette_stream.strategies.carried import ANYTHING, CARRIED
+from pytest_cassette_stream.strategies.carried import ANYTHING, CARRIED, Carried
 from pytest_cassette_stream.strategies.choosing import whole_number
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import flag, one_of, strategy
 from pytest_cassette_stream.strategies.texts import texts as all_texts
 from pytest_cassette_stream.strategies.tool_calls import idents, tool_calls
@@ -69,24 +72,39 @@ def completions(
         reasoning=flag("reasoning", reasoning),
     )
     choices = st.lists(answers.choices(), min_size=1, max_size=max_choices).map(_numbered)
-    return st.builds(
-        ModelResponse,
-        id=idents(carried.id_prefix),
-        created=st.integers(0, 2**31) if carried.created else st.just(0),
-        model=st.sampled_from(carried.models),
-        choices=choices,
-        usage=usages(dialect),
-        service_tier=_maybe("default", carried.service_tier),
-        system_fingerprint=_maybe("fp_1", carried.fingerprint),
+    return made(
+        _completion,
+        st.sampled_from(_heads(carried)),
+        idents(carried.id_prefix),
+        choices,
+        usages(dialect),
     )
+
+
+# One draw, whatever the dialect: the simplest stream of any is that of the first.
+def _heads(carried: Carried) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": model,
+            "created": created,
+            "service_tier": tier,
+            "system_fingerprint": fingerprint,
+        }
+        for model in carried.models
+        for created in ((0, 1_700_000_000) if carried.created else (0,))
+        for tier in ((None, "default") if carried.service_tier else (None,))
+        for fingerprint in ((None, "fp_1") if carried.fingerprint else (None,))
+    ]
+
+
+def _completion(
+    head: dict[str, Any], id_: str, choices: list[Choices], usage: Usage | None
+) -> ModelResponse:
+    return ModelResponse(id=id_, choices=choices, usage=usage, **head)
 
 
 def _id(call: ChatCompletionMessageToolCall) -> str:
     return call.id
-
-
-def _maybe(word: str, carried: bool) -> st.SearchStrategy[str | None]:
-    return st.sampled_from([None, word]) if carried else st.none()
 
 
 def _numbered(choices: list[Choices]) -> list[Choices]:

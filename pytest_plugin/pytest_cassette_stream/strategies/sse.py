@@ -15,6 +15,7 @@ from itertools import cycle
 from hypothesis import strategies as st
 
 from cassette_stream.wire import ServerSentEvent
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import flag, strategy
 from pytest_cassette_stream.strategies.texts import texts
 
@@ -53,12 +54,12 @@ def sse_events(*, data: st.SearchStrategy[str] | None = None) -> st.SearchStrate
     """
     said = st.sampled_from(_DATA) | texts() if data is None else strategy("data", data)
     line = texts().map(_one_line)
-    return st.builds(
+    return made(
         ServerSentEvent,
-        data=said.map(lambda text: _LINE_END.sub("\n", text)),
-        event=st.sampled_from(["message", *_EVENT_NAMES]) | line.map(lambda it: it or "message"),
-        id=st.sampled_from(["", "1"]) | line.map(lambda it: it.replace("\0", "")),
-        retry=st.none() | st.integers(0, 10**18 - 1),
+        said.map(lambda text: _LINE_END.sub("\n", text)),
+        st.sampled_from(["message", *_EVENT_NAMES]) | line.map(lambda it: it or "message"),
+        st.sampled_from(["", "1"]) | line.map(lambda it: it.replace("\0", "")),
+        st.none() | st.integers(0, 10**18 - 1),
     )
 
 
@@ -77,12 +78,12 @@ def sse_streams(*, invalid_utf8: bool = False) -> st.SearchStrategy[SSEStream]:
         TypeError: *invalid_utf8* is no bool.
     """
     block = st.lists(_lines(invalid_utf8=flag("invalid_utf8", invalid_utf8)), max_size=4)
-    return st.builds(
+    return made(
         _stream,
-        st.lists(block, max_size=4),
+        st.lists(block, max_size=6),
         st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=1, max_size=3),
         st.booleans(),
-        st.sampled_from(["", "blank line", "line end"]),
+        st.sampled_from(["", "", "", "blank line", "line end"]),
     )
 
 
@@ -103,8 +104,7 @@ def _lines(*, invalid_utf8: bool) -> st.SearchStrategy[_Line]:
         values |= st.tuples(values, broken, values).map("".join)
     data = _fields("data", values)
     return st.one_of(
-        data,
-        data,
+        *[data] * 3,
         _fields("event", st.sampled_from(["", *_EVENT_NAMES])),
         _fields("id", st.sampled_from(["1", "", "é", "a\0b", "2"])),
         _fields("retry", st.sampled_from(_RETRIES)),

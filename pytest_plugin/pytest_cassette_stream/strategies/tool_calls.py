@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cassette_stream import ChatCompletionMessageToolCall, Custom, Function
 from pytest_cassette_stream.strategies.json_arguments import json_arguments
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import flag, strategy, words
 from pytest_cassette_stream.strategies.texts import texts
 
@@ -43,15 +44,20 @@ def tool_calls(
     )
     spelt = json_arguments() if arguments is None else strategy("arguments", arguments)
     ids = idents("call_") | idents("toolu_")
-    calls = st.builds(_function_call, ids, known, spelt)
+    calls = made(_function_call, ids, known, spelt)
     if not flag("custom_tools", custom_tools):
         return calls
-    return calls | st.builds(_custom_call, ids, known, texts())
+    return calls | made(_custom_call, ids, known, texts())
 
 
 def idents(prefix: str) -> st.SearchStrategy[str]:
-    """Ids as providers make them, the smallest is a zero."""
-    return st.text(_LETTERS, min_size=1, max_size=24).map(prefix.__add__)
+    """Ids as providers make them; the simplest are 0, 1, 2, and differ from each other."""
+    return st.integers(0, 2**64 - 1).map(lambda number: prefix + _in_letters(number))
+
+
+def _in_letters(number: int) -> str:
+    more, last = divmod(number, len(_LETTERS))
+    return (_in_letters(more) if more else "") + _LETTERS[last]
 
 
 def _function_call(id_: str, name: str, arguments: str) -> ChatCompletionMessageToolCall:
