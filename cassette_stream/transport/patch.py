@@ -16,13 +16,13 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from cassette_stream.exceptions import SessionError
 from cassette_stream.transport.desk import Desk
 from cassette_stream.transport.httpx import OurTransport, async_transport, sync_transport
 
-__all__ = ("install", "remove")
+__all__ = ("Answering", "install", "remove")
 
 _METHOD = "_transport_for_url"
 _lock = threading.Lock()
@@ -30,7 +30,13 @@ _users = 0
 _undo: list[Callable[[], None]] = []
 
 
-def install(find: Callable[[], Desk | None]) -> None:
+class Answering(Desk, Protocol):
+    """A desk that may answer by a router of respx, which mocks the clients itself."""
+
+    def leaves_to_router(self, transport: object) -> bool: ...
+
+
+def install(find: Callable[[], Answering | None]) -> None:
     """Wrap what clients pick, from the first user on; *find* says who answers, if anyone.
 
     Raises:
@@ -63,7 +69,7 @@ def _undo_all() -> None:
         _undo.pop()()
 
 
-def _patch(library: ModuleType, find: Callable[[], Desk | None]) -> None:
+def _patch(library: ModuleType, find: Callable[[], Answering | None]) -> None:
     for client, wrap in ((library.Client, sync_transport), (library.AsyncClient, async_transport)):
         original = getattr(client, _METHOD, None)
         if original is None:
@@ -79,12 +85,14 @@ def _wrapping(
     library: ModuleType,
     original: Callable[[Any, Any], Any],
     wrap: Callable[[ModuleType, Desk, Any], Any],
-    find: Callable[[], Desk | None],
+    find: Callable[[], Answering | None],
 ) -> Callable[[Any, Any], Any]:
     def transport_for_url(client: Any, url: Any) -> Any:
         inner = original(client, url)
         desk = None if isinstance(inner, OurTransport) or _is_application(inner) else find()
-        return inner if desk is None else wrap(library, desk, inner)
+        if desk is None or desk.leaves_to_router(inner):
+            return inner
+        return wrap(library, desk, inner)
 
     return transport_for_url
 
