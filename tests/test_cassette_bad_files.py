@@ -304,9 +304,10 @@ def test_what_is_nested_without_end_is_refused_and_no_crash(
     [
         (Limits(depth=3), "x.yaml:9:19: more than 3 lists and maps"),
         (Limits(nodes=10), "x.yaml:9:5: a document holds at most 10 values"),
+        (Limits(scalar=20), "x.yaml:4:14: 'recorded_at' holds at most 20 characters"),
         (Limits(size=100), "x.yaml:3:1: a document holds at most 100 bytes"),
     ],
-    ids=["depth", "nodes", "size"],
+    ids=["depth", "nodes", "scalar", "size"],
 )
 def test_a_limit_holds(limits: Limits, message: str) -> None:
     with pytest.raises(CassetteFormatError) as raised:

@@ -33,6 +33,8 @@ def check_written(data: bytes, cassette: Cassette, *, file: str = "<to be writte
 def _first_difference(reader: CassetteReader, cassette: Cassette) -> str | None:
     if reader.recorded_with != cassette.recorded_with:
         return f"recorded_with is {reader.recorded_with!r}, not {cassette.recorded_with!r}"
+    if (reader.about.minor, reader.about.later) != (cassette.minor, cassette.later):
+        return f"the header is {_short(reader.about)}"
     if len(reader) != len(cassette.interactions):
         return f"{len(reader)} interactions, not {len(cassette.interactions)}"
     for number, (read, written) in enumerate(zip(reader, cassette.interactions, strict=True), 1):

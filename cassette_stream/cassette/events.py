@@ -22,11 +22,15 @@ __all__ = ("LIBYAML", "LIMITS", "PURE", "Events", "Limits", "Mark", "Origin", "S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one document may take: *depth* of lists and maps, *nodes* in all, *size* in bytes."""
+    """What one document may take: *depth* of lists and maps, *nodes* in all, *size* in bytes.
+
+    A single text may have as many characters as *scalar* says.
+    """
 
     depth: int = 64
     nodes: int = 1_000_000
     size: int = 1 << 30
+    scalar: int = 1 << 29
 
 
 LIMITS: Final = Limits()
@@ -89,7 +93,11 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 
 class Events:
-    """The events of *text*, which is one document, or the beginning of one."""
+    """The events of *text*, which is one document, or the beginning of one.
+
+    Attributes:
+        later: Whether it may have keys that are not known, as a later version has.
+    """
 
     def __init__(
         self,
@@ -98,12 +106,15 @@ class Events:
         *,
         limits: Limits = LIMITS,
         source: Source = LIBYAML,
+        later: bool = False,
     ) -> None:
+        self.later = later
         self._text = text
         self._origin = origin
         self._last_line = text.count("\n") - 1
         self._max_depth = limits.depth
         self._max_nodes = limits.nodes
+        self._max_scalar = limits.scalar
         self._parser = source(text)
         self._depth = 0
         self._nodes = 0
@@ -173,6 +184,8 @@ class Events:
         value = event.value
         if not value and not event.style:
             raise self.error(f'{name!r} has no value; write "" for an empty one')
+        if len(value) > self._max_scalar:
+            raise self.error(f"{name!r} holds at most {self._max_scalar} characters")
         # The parser in Python lets through what libyaml refuses.
         if not value.isascii() and _SURROGATE.search(value):
             raise self.error(
@@ -185,8 +198,8 @@ class Events:
     ) -> Iterator[str]:
         """The keys of the map that is the value of *name*; take the value before the next key.
 
-        Where *known* are given there are no others. *start* is the event with which the
-        map begins, if it was taken.
+        Where *known* are given there are no others, unless they are of a *later* version.
+        *start* is the event with which the map begins, if it was taken.
         """
         if not isinstance(start or self.node(), yaml.MappingStartEvent):
             raise self.unlike(name, "a map")
@@ -201,7 +214,7 @@ class Events:
                 )
             if key in seen:
                 raise self.error(f"{key!r} is there twice in {name}: take one of them out")
-            if known and key not in known:
+            if known and key not in known and not self.later:
                 raise self.error(f"{name} has no {key!r}; {nearest(key, known)}")
             seen.add(key)
             yield key

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cassette_stream.script import FailureKind
 
@@ -25,6 +25,7 @@ __all__ = (
     "Headers",
     "How",
     "Interaction",
+    "Later",
     "Request",
     "Response",
     "refit_sizes",
@@ -51,6 +52,9 @@ def refit_sizes(sizes: array[int], length: int) -> array[int]:
         kept[-1] += length - total
     return kept
 
+
+Later: TypeAlias = Mapping[str, Any]
+"""What a later minor version of the format says, by its keys: kept as it is, and not understood."""
 
 Headers: TypeAlias = Mapping[str, tuple[str, ...]]
 """Lower-case names, each with its values in order, decoded as latin-1."""
@@ -81,6 +85,7 @@ class Ending:
     after_us: int = 0
     failure: FailureKind | None = None
     message: str = ""
+    later: Later = field(default_factory=dict, hash=False, repr=False)
 
     def __repr__(self) -> str:
         return _repr(self)
@@ -102,6 +107,7 @@ class Request:
     url: str
     headers: Headers = field(default_factory=dict)
     body: bytes = b""
+    later: Later = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return _repr(self)
@@ -127,6 +133,7 @@ class Response:
     gaps_us: array[int] = field(default_factory=lambda: array("q"))
     ending: Ending = field(default_factory=lambda: Ending(how=How.COMPLETE))
     removed_coding: str | None = None
+    later: Later = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return _repr(self)
@@ -158,6 +165,7 @@ class Interaction:
     response: Response | None = None
     failure: Ending | None = None
     incomplete: bool = False
+    later: Later = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return _repr(self)
@@ -170,6 +178,8 @@ class Cassette:
     interactions: tuple[Interaction, ...] = ()
     recorded_with: str = ""
     version: int = FORMAT_VERSION
+    minor: int = 0
+    later: Later = field(default_factory=dict, repr=False)
 
 
 def _repr(value: Ending | Request | Response | Interaction) -> str:
@@ -177,5 +187,5 @@ def _repr(value: Ending | Request | Response | Interaction) -> str:
     from cassette_stream.cassette.redact import shown  # noqa: PLC0415 - it is made of these
 
     clean = shown(value)
-    told = (f"{each.name}={getattr(clean, each.name)!r}" for each in fields(clean))
+    told = (f"{each.name}={getattr(clean, each.name)!r}" for each in fields(clean) if each.repr)
     return f"{type(value).__name__}({', '.join(told)})"

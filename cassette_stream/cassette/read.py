@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from cassette_stream.cassette.canonical import read_canonical
@@ -47,7 +47,7 @@ def loads(data: bytes, *, file: str) -> Cassette:
         CassetteVersionError: It is a cassette of another version.
     """
     reader = CassetteReader(data, file=file)
-    return Cassette(interactions=tuple(reader), recorded_with=reader.recorded_with)
+    return replace(reader.about, interactions=tuple(reader))
 
 
 def refit(data: bytes, *, file: str) -> bytes:
@@ -89,6 +89,7 @@ class CassetteReader(Sequence[Interaction]):
         file: The name of the file, for errors.
         version: The version of its format.
         recorded_with: What recorded it.
+        about: All that the header says, as a cassette without interactions.
 
     Raises:
         CassetteFormatError: *data* is empty, was cut within a line, or has no header.
@@ -115,7 +116,8 @@ class CassetteReader(Sequence[Interaction]):
                 raise self._error(f"a document holds at most {limits.size} bytes", span.start)
         self._header, *self._spans = found
         self._heads: dict[int, _Head] = {}
-        self.recorded_with = self._read_header(self._header)
+        self.about = self._read_header(self._header)
+        self.recorded_with = self.about.recorded_with
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -158,7 +160,8 @@ class CassetteReader(Sequence[Interaction]):
             IndexError: There are not so many.
         """
         span = self._spans[index]
-        if not refit and (found := self._canonical(span)):
+        short = span.end - span.start <= self._limits.scalar
+        if not refit and short and (found := self._canonical(span)):
             return found
         return read_interaction(self._events(span.start, span.end), refit=refit)
 
@@ -181,13 +184,13 @@ class CassetteReader(Sequence[Interaction]):
         # If there was an error, the whole document will tell it.
         return None
 
-    def _read_header(self, span: Span) -> str:
+    def _read_header(self, span: Span) -> Cassette:
         # What we write ourselves is two lines of words: nothing in it wants a parser.
         if plain := _PLAIN_HEADER.fullmatch(self._data, span.start, span.end):
-            return plain[1].decode()
+            return Cassette(recorded_with=plain[1].decode())
         if not _CASSETTE.search(self._data, span.start, span.end):
             raise self._error(self._no_cassette(span), span.start)
-        return read_header(self._events(span.start, span.end))
+        return read_header(self._events(span.start, span.end, later=False))
 
     def _no_cassette(self, span: Span) -> str:
         beginning = self._data[span.start : span.end]
@@ -213,7 +216,7 @@ class CassetteReader(Sequence[Interaction]):
                     return _Head(values, response + 1)
         return _Head({"request": read_request(self._events(span.start, span.end))})
 
-    def _events(self, start: int, end: int) -> Events:
+    def _events(self, start: int, end: int, *, later: bool | None = None) -> Events:
         """The events of what stands from *start* to *end*."""
         part = self._data[start:end]
         bad = forbidden(part)
@@ -234,7 +237,8 @@ class CassetteReader(Sequence[Interaction]):
                 start + bad,
             )
         origin = Origin(self.file, self._data, start)
-        return Events(text, origin, limits=self._limits, source=self._source)
+        later = self.about.minor > 0 if later is None else later
+        return Events(text, origin, limits=self._limits, source=self._source, later=later)
 
     def _error(self, message: str, at: int) -> CassetteFormatError:
         return error_at(message, self._data, at, self.file)

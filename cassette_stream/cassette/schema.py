@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from cassette_stream.cassette.events import Events, Mark
-from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response, refit_sizes
+from cassette_stream.cassette.model import (
+    Cassette,
+    Ending,
+    How,
+    Interaction,
+    Request,
+    Response,
+    refit_sizes,
+)
 from cassette_stream.cassette.values import (
     take_base64,
     take_body,
@@ -22,6 +30,7 @@ from cassette_stream.cassette.values import (
     take_headers,
     take_how,
     take_json,
+    take_later,
     take_milliseconds,
     take_newline,
     take_status,
@@ -38,8 +47,8 @@ MEND = "cassette-stream lint --fix"
 _Taker = Callable[[Events, str], object]
 
 
-def read_header(events: Events) -> str:
-    """What recorded the file, from its first document.
+def read_header(events: Events) -> Cassette:
+    """What the first document says, as a cassette that holds nothing yet.
 
     Raises:
         CassetteVersionError: It is a cassette of another version.
@@ -48,15 +57,15 @@ def read_header(events: Events) -> str:
     found = _fields(events, "header", _HEADER)
     events.close()
     found.need("cassette")
-    recorded_with: str = found.values.get("recorded_with", "")
-    return recorded_with
+    minor = found.values.pop("cassette")
+    return Cassette(**found.values, minor=minor)
 
 
 def read_request(events: Events) -> Request:
     """The request of an interaction; what comes after it is not looked at."""
     events.open()
     for key in events.keys("interaction", _INTERACTION):
-        value = _INTERACTION[key](events, key)
+        value = _INTERACTION.get(key, take_later)(events, key)
         if isinstance(value, Request):
             return value
     raise events.error("interaction has no 'request', and needs one")
@@ -78,7 +87,10 @@ def read_head(events: Events) -> dict[str, Any] | None:
     for key in events.keys("interaction", _INTERACTION, start):
         if events.at_end:
             return values if "request" in values and not in_brackets else None
-        values[key] = _INTERACTION[key](events, key)
+        if key in _INTERACTION:
+            values[key] = _INTERACTION[key](events, key)
+        else:
+            values.setdefault("later", {})[key] = take_later(events, key)
     return None
 
 
@@ -124,7 +136,10 @@ def _fields(
     marks: dict[str, Mark] = {}
     for key in events.keys(name, takers, start):
         marks[key] = events.mark
-        values[key] = takers[key](events, key)
+        if key in takers:
+            values[key] = takers[key](events, key)
+        else:
+            values.setdefault("later", {})[key] = take_later(events, key)
     return _Fields(events=events, name=name, mark=mark, values=values, marks=marks)
 
 

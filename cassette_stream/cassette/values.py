@@ -35,6 +35,7 @@ __all__ = (
     "take_headers",
     "take_how",
     "take_json",
+    "take_later",
     "take_milliseconds",
     "take_newline",
     "take_status",
@@ -43,6 +44,7 @@ __all__ = (
     "take_version",
 )
 
+_VERSION = re.compile(rf"{FORMAT_VERSION}(?:\.(0|[1-9]\d{{0,5}}))?", re.ASCII)
 _STATUS = re.compile(r"[1-9]\d\d", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
@@ -56,14 +58,18 @@ def take_text(events: Events, name: str) -> str:
 
 
 def take_version(events: Events, name: str) -> int:
+    """The minor version; where that is a later one, unknown keys are let through from here on."""
     text = take_text(events, name)
-    if text != str(FORMAT_VERSION):
+    found = _VERSION.fullmatch(text)
+    if not found:
         raise events.error(
             f"this is a cassette of version {text}, and this package reads version "
             f"{FORMAT_VERSION}: install the one that wrote it, or record it anew",
             kind=CassetteVersionError,
         )
-    return FORMAT_VERSION
+    minor = int(found[1] or 0)
+    events.later = minor > 0
+    return minor
 
 
 def take_flag(events: Events, name: str) -> bool:
@@ -146,6 +152,11 @@ def _header_value(events: Events, event: yaml.Event, name: str) -> str:
 def take_json(events: Events, name: str) -> bytes:
     """The value as JSON without blanks."""
     return compact(take_value(events, events.node(), name))
+
+
+def take_later(events: Events, name: str) -> JSON:
+    """The value of a key that is not known, as strictly as those that are."""
+    return take_value(events, events.node(), name)
 
 
 def take_value(events: Events, event: yaml.Event, name: str) -> JSON:

@@ -19,6 +19,7 @@ from cassette_stream.cassette.model import (
     Headers,
     How,
     Interaction,
+    Later,
     Request,
     Response,
 )
@@ -40,12 +41,19 @@ def dumps(cassette: Cassette) -> bytes:
             f"cassettes of version {FORMAT_VERSION} are written, not {cassette.version}"
         )
     documents = map(_parts, cassette.interactions)
-    return b"".join([dump_header(cassette.recorded_with), *chain.from_iterable(documents)])
+    header = dump_header(cassette.recorded_with, like=cassette)
+    return b"".join([header, *chain.from_iterable(documents)])
 
 
-def dump_header(recorded_with: str) -> bytes:
-    """The first document of a file, which the interactions follow."""
-    return _encode(f"cassette: {FORMAT_VERSION}\nrecorded_with: {inline(recorded_with)}\n")
+def dump_header(recorded_with: str, *, like: Cassette | None = None) -> bytes:
+    """The first document of a file, which the interactions follow.
+
+    It is of the minor version of the cassette that it is *like*, and says what that says later.
+    """
+    minor = f".{like.minor}" if like and like.minor else ""
+    version = f"cassette: {FORMAT_VERSION}{minor}\n"
+    later = "".join(_later(like.later, "")) if like else ""
+    return _encode(f"{version}recorded_with: {inline(recorded_with)}\n{later}")
 
 
 def dump_interaction(interaction: Interaction) -> bytes:
@@ -80,6 +88,7 @@ def _head(interaction: Interaction) -> Iterator[str]:
     yield f"---\nrecorded_at: {date}\n"
     if interaction.incomplete:
         yield "incomplete: true\n"
+    yield from _later(interaction.later, "")
     yield "request:\n"
     yield from _request(interaction.request)
     if interaction.response is not None:
@@ -94,6 +103,7 @@ def _request(request: Request) -> Iterator[str]:
     yield f"  method: {inline(request.method)}\n"
     yield f"  url: {inline(request.url)}\n"
     yield from _headers(request.headers)
+    yield from _later(request.later, "  ")
     value = exact_json(request.body)
     if value is not None:
         yield from write_json(value, "  json:", 2)
@@ -118,6 +128,12 @@ def _response_head(response: Response) -> Iterator[str]:
     else:
         yield "  ending:\n"
         yield from _ending(response.ending, "    ")
+    yield from _later(response.later, "  ")
+
+
+def _later(later: Later, pad: str) -> Iterator[str]:
+    for name, value in later.items():
+        yield from write_json(value, f"{pad}{inline(name)}:", len(pad))
 
 
 def _headers(headers: Headers) -> Iterator[str]:
@@ -129,6 +145,7 @@ def _headers(headers: Headers) -> Iterator[str]:
 
 def _ending(ending: Ending, pad: str) -> Iterator[str]:
     yield f"{pad}how: {ending.how}\n{pad}after: {milliseconds(ending.after_us)}\n"
+    yield from _later(ending.later, pad)
     if ending.failure is not None:
         # The message comes last and on one line, so that a file that was cut cannot lose
         # a part of it.

@@ -42,11 +42,13 @@ def commit(
     redactor: Redactor | None,
     matchers: Matchers | None = None,
     seen: CassetteReader | None = None,
+    like: Cassette | None = None,
 ) -> None:
     """Write *recorded*, which *redactor* has redacted, to *path*.
 
     What stands there stays as *mode* says: what *matchers* find again is replaced by `Mode.ALL`.
     *seen* is what stood there when recording began, and was checked; None if there was no file.
+    A new file is of the minor version of the cassette that it is *like*.
 
     Raises:
         SecretError: Something in it still looks like a secret; nothing is written.
@@ -54,7 +56,7 @@ def commit(
         CassetteFormatError: What stands there is no cassette; it is left as it is.
         CassetteWriteError: It could not be written; what stood there still does.
     """
-    documents = [_checked(interaction, path) for interaction in recorded]
+    documents = [_checked(interaction, path, like) for interaction in recorded]
     if redactor is not None:
         _refuse_secrets(documents, redactor, path)
     with storage.locked(path):
@@ -65,7 +67,7 @@ def commit(
             for place in added(kept, seen):
                 kept.interaction(place)
         if kept is None or mode is Mode.REWRITE:
-            parts = [dump_header(f"cassette-stream {__version__}"), *documents]
+            parts = [dump_header(f"cassette-stream {__version__}", like=like), *documents]
         elif mode is Mode.ALL:
             parts = [kept.header, *_merged(kept, recorded, documents, matchers)]
         else:
@@ -74,13 +76,14 @@ def commit(
         storage.write(path, b"".join(parts))
 
 
-def _checked(interaction: Interaction, path: Path) -> bytes:
+def _checked(interaction: Interaction, path: Path, like: Cassette | None) -> bytes:
     try:
         document = dump_interaction(interaction)
     except CassetteError as error:
         raise CassetteWriteError(f"{path} was not written: {error}") from error
     try:
-        check_written(dump_header("") + document, Cassette(interactions=(interaction,)))
+        alone = Cassette(interactions=(interaction,), minor=like.minor if like else 0)
+        check_written(dump_header("", like=alone) + document, alone)
     except CassetteError as error:
         raise CassetteWriteError(
             f"{path} was not written: what would be read back is not what was recorded "

@@ -47,4 +47,4 @@ def write_cassette(
         redactor.interaction(interaction) if redactor else interaction
         for interaction in cassette.interactions
     ]
-    commit(Path(path), interactions, mode=Mode.REWRITE, redactor=redactor)
+    commit(Path(path), interactions, mode=Mode.REWRITE, redactor=redactor, like=cassette)
