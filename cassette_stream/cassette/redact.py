@@ -268,6 +268,10 @@ class Redaction:
         (message,) = self._job.clean([self._redactor._message(ending)])  # noqa: SLF001
         return replace(ending, message=_str(message))
 
+    def is_clean(self, text: bytes) -> bool:
+        """Whether no secret is in *text*, wherever it stands."""
+        return not self._job.findings(text)
+
     def body(self, part: bytes, content_type: str) -> bytes:
         """A *part* of the body of a response, of whole events, which keeps its length."""
         is_stream = any(name in content_type for name in _STREAMS)
