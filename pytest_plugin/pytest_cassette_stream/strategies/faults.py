@@ -26,6 +26,7 @@ from cassette_stream.faults import (
     catalogue,
 )
 from pytest_cassette_stream.strategies.choosing import chosen
+from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import flag
 
 __all__ = ("faults", "parameters_of", "rows")
@@ -34,7 +35,7 @@ _MOST = 100
 _MOST_OF_A_FLOOD = 100_000
 """Of what counts in thousands: an example is to be made and read in no time."""
 
-_TYPES = st.sampled_from(["message", "content_block_delta", "response.output_text.delta", "ping"])
+_TYPES = ("message", "content_block_delta", "response.output_text.delta", "ping")
 _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12) | st.sampled_from(
     ["Overloaded", "a, b", 'say "hi"', "x=y", "1e5", "no", "é🎉"]
 )
@@ -122,16 +123,19 @@ def _places(info: FaultInfo) -> st.SearchStrategy[Place]:
 
 def _events(info: FaultInfo) -> st.SearchStrategy[Place]:
     last = -1 if _takes(info.id, Event(-1)) else -2  # some need one behind it
-    names = [it for it in ("first", "last") if _takes(info.id, Event(it))]
-    numbers: Any = st.integers(1, 40) | st.integers(-5, last) | st.sampled_from(names)
-    types = st.none() | _TYPES
-    insides: st.SearchStrategy[Any] = st.sampled_from([None, *info.insides])
-    found = [st.builds(Event, numbers, type=types, inside=insides)]
-    if _takes(info.id, Event("terminator")):
-        found.append(st.builds(Event, st.just("terminator"), inside=insides))
+    names = [it for it in ("first", "last", "terminator") if _takes(info.id, Event(it))]
+    refined: list[dict[str, Any]] = [{}, *({"inside": it} for it in info.insides)]
     if _takes(info.id, Event(1, after=True)):
-        found.append(st.builds(Event, numbers, type=types, after=st.just(True)))
-    return st.one_of(found)
+        refined.append({"after": True})
+    refined += [{**it, "type": kind} for it in refined for kind in _TYPES]
+    numbers = [*range(1, 21), *range(last, last - 3, -1), *names]
+    return made(_event, st.sampled_from(numbers), st.sampled_from(refined))
+
+
+def _event(n: Any, refined: Mapping[str, Any]) -> Event:
+    if n == "terminator":  # it has a type of its own, and nothing is behind it
+        return Event(n, inside=refined.get("inside"))
+    return Event(n, **refined)
 
 
 def parameters_of(info: FaultInfo) -> dict[str, st.SearchStrategy[Any]]:

@@ -144,7 +144,8 @@ def _scripts(
     steps = [*steps, draw(_heads(length, on_socket))]
     for data in chunks:
         steps += [*draw(pause), Emit(data)]
-    steps += draw(pause)
+    if ending != "complete" or length is None:  # where the length tells the end, it is over
+        steps += draw(pause)
     if ending == "silence":
         steps.append(Wait(math.inf))
     return steps if fail is None else [*steps, fail]
@@ -167,12 +168,13 @@ def _heads(draw: st.DrawFn, length: int | None, on_socket: bool) -> Head:
     )
 
 
-@st.composite
-def _fails(draw: st.DrawFn, kinds: Sequence[FailureKind], on_socket: bool) -> Fail:
+def _fails(kinds: Sequence[FailureKind], on_socket: bool) -> st.SearchStrategy[Fail]:
+    """Failures of these *kinds*: first as a library tells them, then in words of their own."""
     if on_socket:
-        kind = draw(st.sampled_from([it for it in kinds if it in _BY_A_SERVER]))
-        return Fail(kind, raw=_NO_HTTP if kind is FailureKind.PROTOCOL_ERROR else b"")
-    kind = draw(st.sampled_from(kinds))
-    if kind is FailureKind.OTHER:
-        return Fail(kind, "OwnError: it broke")
-    return Fail(kind, draw(st.sampled_from(["", "it broke"])))
+        raw = {FailureKind.PROTOCOL_ERROR: _NO_HTTP}
+        return st.sampled_from(
+            [Fail(it, raw=raw.get(it, b"")) for it in kinds if it in _BY_A_SERVER]
+        )
+    told = [Fail(kind) for kind in kinds if kind is not FailureKind.OTHER]
+    own = [Fail(FailureKind.OTHER, "OwnError: it broke")] if FailureKind.OTHER in kinds else []
+    return st.sampled_from([*told, *own, *(Fail(it.kind, "it broke") for it in told)])
