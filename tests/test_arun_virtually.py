@@ -20,10 +20,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import PROJECT
 
-from cassette_stream import VirtualClock, arun_virtually, run_virtually, use_cassette, virtual_time
+from cassette_stream import (
+    VirtualClock,
+    arun_virtually,
+    read_cassette,
+    run_virtually,
+    use_cassette,
+    virtual_time,
+)
 from cassette_stream.exceptions import HangError
 
 HOUR = 3600.0
+URL = "https://api.openai.com/v1/chat/completions"
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 replay = partial(
     use_cassette,
@@ -42,7 +50,7 @@ def run(subject: Callable[[], Awaitable[Any]], backend: str) -> Any:
 async def read(*, timeout: float | None) -> None:
     async with (
         httpx.AsyncClient(timeout=timeout) as client,
-        client.stream("POST", "https://api.openai.com/v1/chat/completions") as response,
+        client.stream("POST", URL) as response,
     ):
         async for _ in response.aiter_raw():
             pass
@@ -152,6 +160,32 @@ def test_streams_deadlines_and_the_module_time_go_by_one_time(backend: str) -> N
             return await arun_virtually(visit, clock=clock)
 
     assert run(subject, backend) == (pytest.approx(1020, abs=60),) * 3
+
+
+@pytest.mark.parametrize("backend", [None, "asyncio", "trio"])
+@pytest.mark.parametrize(("pace", "factor"), [("instant", 1), ("recorded", 1), (4.0, 4)])
+def test_a_replay_takes_the_virtual_time_that_its_pace_says(
+    backend: str | None, pace: Any, factor: float
+) -> None:
+    clock = VirtualClock()
+
+    async def visit() -> float:
+        start = clock.now()
+        await read(timeout=None)
+        return clock.now() - start
+
+    [recorded] = read_cassette(PROJECT / "fixtures" / "openai_text.yaml").interactions
+    assert recorded.response is not None
+    gaps = [recorded.response.head_after_us, *recorded.response.gaps_us]
+    with replay(pace=pace, faults=()):
+        if backend is None:
+            with virtual_time(clock), httpx.Client() as client:
+                client.post(URL)
+                passed = clock.now()
+        else:
+            passed = run(partial(arun_virtually, visit, clock=clock), backend)
+
+    assert passed == pytest.approx(sum(gaps) / 1_000_000 / factor, abs=1e-6)
 
 
 @backends

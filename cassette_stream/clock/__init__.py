@@ -10,6 +10,7 @@ asked for.
 from __future__ import annotations
 
 from cassette_stream.clock.here import clock_here
+from cassette_stream.clock.paced import PacedClock
 from cassette_stream.clock.real import Clock, RealClock
 from cassette_stream.clock.run import arun_virtually, run_virtually
 from cassette_stream.clock.threads import TimeByName, time_by_name, virtual_time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Clock",
+    "PacedClock",
     "RealClock",
     "TimeByName",
     "VirtualClock",

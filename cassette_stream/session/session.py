@@ -17,7 +17,7 @@ from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
 from cassette_stream.cassette.model import How, Interaction, Request, Response
 from cassette_stream.cassette.redact import Replacement
-from cassette_stream.clock import Clock, RealClock, VirtualClock, clock_here
+from cassette_stream.clock import Clock, PacedClock, RealClock, VirtualClock, clock_here
 from cassette_stream.exceptions import (
     CassetteError,
     CassetteMissError,
@@ -469,8 +469,10 @@ class Session:
 
     def _clock_of_play(self) -> Clock:
         # Where the caller's own timers are virtual, it is by them that a replay goes.
-        here = clock_here() if isinstance(self._clock, VirtualClock) else None
-        return self._clock if here is None else here
+        here, pace = clock_here(), self._options.pace
+        if here is None:
+            return self._clock
+        return PacedClock(here, pace) if isinstance(pace, float) else here
 
     def _record(self, request: Request) -> Recording:
         slot = _Slot(self._kept)

@@ -82,11 +82,11 @@ def mount(router: respx.Router, player: _Player) -> respx.Route:
 
     def otherwise(request: httpx.Request, route: respx.Route, reason: Exception) -> Any:
         is_answered = any(it.pattern.match(request) for it in _behind(router, route))
-        if isinstance(reason, _Passed):
+        if not isinstance(reason, CassetteMissError):
             return None if is_answered else request  # which respx lets through
         if not is_answered:
             raise reason
-        player.misses[:] = [miss for miss in player.misses if miss is not reason]
+        player.misses.remove(reason)
         return None
 
     route = router.route(_Recorded(player))
