@@ -457,8 +457,10 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "form": (lambda: chunk_streams(as_="json"), ValueError, "one of dicts, chunks, sdk"),  # type: ignore[arg-type]
     "stream": (lambda: chunk_streams(dialect="x"), ValueError, "not 'x'"),
     "answers": (lambda: chunk_streams(completions=completions()), ValueError, "give dialect="),
-    "pieces": (lambda: ChunkStream("openai_chat", answer(), (0,)), ValueError, "not (0,)"),
-    "negative": (lambda: ChunkStream("openai_chat", answer(), (-1, 2)), ValueError, "sizes"),
+    "pieces": (lambda: ChunkStream("openai_chat", answer(), (0,)), ValueError, "none of (0,)"),
+    "no pieces": (lambda: ChunkStream("openai_chat", answer(), ()), ValueError, "none of ()"),
+    "negative": (lambda: ChunkStream("openai_chat", answer(), (-1, 2)), ValueError, "is -1"),
+    "a list": (lambda: ChunkStream("openai_chat", answer(), [3]), TypeError, "a tuple"),  # type: ignore[arg-type]
     "turns": (lambda: ChunkStream("anthropic", answer(), interleave=True), ValueError, "is False"),
     "custom tools": (
         lambda: ChunkStream(

@@ -16,6 +16,7 @@ from cassette_stream import ModelResponse, NormalForm, dialects
 from cassette_stream.wire import SSEDecoder
 from pytest_cassette_stream.strategies import sdk
 from pytest_cassette_stream.strategies.carried import CARRIED
+from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.completions import completions as all_completions
 from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import one_of, strategy
@@ -44,6 +45,7 @@ class ChunkStream:
         as_: What `chunks` are.
 
     Raises:
+        TypeError: *pieces* are no tuple of numbers.
         ValueError: There is no such dialect or form, the *completion* is none for it, or
             *pieces* are no sizes.
     """
@@ -57,8 +59,11 @@ class ChunkStream:
     def __post_init__(self) -> None:
         one_of("dialect", self.dialect, CARRIED)
         one_of("as_", self.as_, _FORMS)
-        if self.pieces is not None and (not any(self.pieces) or min(self.pieces) < 0):
-            raise ValueError(f"pieces are sizes, one of them above 0, not {self.pieces!r}")
+        if self.pieces is not None:
+            if not isinstance(self.pieces, tuple):
+                raise TypeError(f"pieces are a tuple of sizes, or None, not {self.pieces!r}")
+            if max([whole_number("pieces", size, low=0) for size in self.pieces], default=0) < 1:
+                raise ValueError(f"one of the pieces is above 0, and none of {self.pieces!r} is")
         _ = self.events  # so that what cannot be sent is refused here
 
     @cached_property
