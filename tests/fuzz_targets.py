@@ -114,7 +114,9 @@ def _cassette(data: bytes, rng: random.Random) -> None:
 def _with_header(data: bytes) -> bytes:
     """*data* with a header and a last line end, without which nobody gets to what is between."""
     _, dashes, rest = data.partition(b"---\n")
-    return b"cassette: 1\n---\n" + (rest if dashes else data).replace(b"\r", b"") + b"\n"
+    version = b"1.7" if len(data) % 4 == 0 else b"1"  # a later one may hold what is not known
+    body = (rest if dashes else data).replace(b"\r", b"")
+    return b"cassette: %b\n---\n%b\n" % (version, body)
 
 
 def _outcome(decoder: Any, pieces: Sequence[bytes], *finish: Any) -> object:
