@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from virtually import OPTIONS, TESTS, WIRING
+from virtually import OPTIONS, TESTS
 
 pytestmark = pytest.mark.plugins
 
@@ -48,7 +48,6 @@ def test_tests_that_pytest_asyncio_runs_are_virtual_in_the_loop_of_their_module(
         f"[pytest]\nfilterwarnings = error\nasyncio_mode = {mode}\n"
         "asyncio_default_fixture_loop_scope = module\nasyncio_default_test_loop_scope = module\n"
     )
-    pytester.makeconftest(WIRING)
     pytester.makepyfile(head + TICKS + TESTS)
     result = pytester.runpytest_subprocess(*ALONE, *OPTIONS, timeout=120)
 
@@ -60,7 +59,6 @@ def test_one_that_has_a_loop_of_its_own_is_virtual_too(pytester: pytest.Pytester
         "[pytest]\nfilterwarnings = error\nasyncio_mode = auto\n"
         "asyncio_default_fixture_loop_scope = function\n"
     )
-    pytester.makeconftest(WIRING)
     pytester.makepyfile(
         """
 import asyncio

@@ -3,12 +3,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from virtually import OPTIONS, TESTS, WIRING
+from virtually import OPTIONS, TESTS
 
 # pytester forgets what its runs import, and libyaml's binding cannot be loaded twice.
 import cassette_stream.session  # noqa: F401
-
-INI = "[pytest]\nfilterwarnings = error\n"
 
 BY_ANYIO = """
 import anyio, pytest
@@ -32,23 +30,23 @@ async def ticks(anyio_backend):
 
 
 @pytest.fixture
-def wired(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makeini(INI)
-    pytester.makeconftest(WIRING)
+def strict(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Where warnings are errors."""
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
     return pytester
 
 
 def test_tests_that_anyio_runs_are_virtual_in_the_loop_of_their_module(
-    wired: pytest.Pytester,
+    strict: pytest.Pytester,
 ) -> None:
-    wired.makepyfile(BY_ANYIO + TESTS)
-    result = wired.runpytest_subprocess("-p", "no:randomly", *OPTIONS, timeout=120)
+    strict.makepyfile(BY_ANYIO + TESTS)
+    result = strict.runpytest_subprocess("-p", "no:randomly", *OPTIONS, timeout=120)
 
     result.assert_outcomes(passed=16, xfailed=4)
 
 
-def test_so_are_synchronous_tests_in_their_thread(wired: pytest.Pytester) -> None:
-    wired.makepyfile(
+def test_so_are_synchronous_tests_in_their_thread(strict: pytest.Pytester) -> None:
+    strict.makepyfile(
         dedent(
             """
             import asyncio, time, unittest
@@ -119,13 +117,13 @@ def test_so_are_synchronous_tests_in_their_thread(wired: pytest.Pytester) -> Non
             """
         )
     )
-    result = wired.runpytest_subprocess(*OPTIONS, timeout=120)
+    result = strict.runpytest_subprocess(*OPTIONS, timeout=120)
 
     result.assert_outcomes(passed=5, xfailed=1)
 
 
-def test_waits_for_something_real_are_told_where_a_test_fails(wired: pytest.Pytester) -> None:
-    wired.makepyfile(
+def test_waits_for_something_real_are_told_where_a_test_fails(strict: pytest.Pytester) -> None:
+    strict.makepyfile(
         dedent(
             """
             import asyncio, os, socket
@@ -168,7 +166,7 @@ def test_waits_for_something_real_are_told_where_a_test_fails(wired: pytest.Pyte
             """
         )
     )
-    result = wired.runpytest_subprocess(*OPTIONS, timeout=120)
+    result = strict.runpytest_subprocess(*OPTIONS, timeout=120)
 
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["*waits in real time*", "1 x a socket or pipe"])

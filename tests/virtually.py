@@ -6,25 +6,9 @@ from textwrap import dedent
 
 from support import PROJECT
 
-__all__ = ("OPTIONS", "TESTS", "WIRING")
+__all__ = ("OPTIONS", "TESTS")
 
 OPTIONS = ("-p", "no:cacheprovider", f"--cassette-dir={PROJECT / 'fixtures'}")
-
-WIRING = """
-import pytest
-import pytest_cassette_stream
-from pytest_cassette_stream.state import State
-from pytest_cassette_stream.virtual import in_virtual_time
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    use = item.stash[State.KEY].use if State.KEY in item.stash else None
-    if use is None or not use.virtual_time or hasattr(pytest_cassette_stream, "pytest_runtest_call"):
-        return (yield)
-    with in_virtual_time(item):
-        return (yield)
-"""
 
 # What is to be put before it defines `is_async`, a marker, `fixture`, which takes coroutine
 # functions, and the fixture `ticks` of a module: the moments of a task that ticks.

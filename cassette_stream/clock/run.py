@@ -71,6 +71,9 @@ async def arun_virtually(
     though it does not go back: timers that are set then are still due when they should be.
     In a loop that is virtual already *function* is just awaited.
 
+    What the loop has handed to `run_in_executor` before is not known to work for it. A task
+    that wakes up for ever keeps the time going, so that nothing is a hang: set a deadline.
+
     Args:
         function: What is awaited.
         args: Its arguments.
