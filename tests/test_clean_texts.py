@@ -136,7 +136,8 @@ def test_clean_texts_are_not_altered_anywhere(make: Callable[[], str]) -> None:
         assert REDACTOR.interaction(before) is before
         assert list(REDACTOR.scan(dump_interaction(before))) == []
     # Told piece by piece, one after the other.
-    pieces = [text[at : at + 3] for text in made for at in range(0, len(text), 3)]
+    told = made if SOAK else made[:5]
+    pieces = [text[at : at + 3] for text in told for at in range(0, len(text), 3)]
     stream = interaction(answer=sse(*pieces), answer_headers=STREAM)
     assert REDACTOR.interaction(stream) is stream
 
@@ -155,7 +156,7 @@ def test_examples_of_users_in_urls_are_left_in_bodies(text: str) -> None:
     assert REDACTOR.interaction(before) is before
 
 
-@settings(max_examples=10_000 if SOAK else 50)
+@settings(max_examples=2_000 if SOAK else 50)
 @given(
     st.lists(
         st.text(max_size=20)
@@ -254,11 +255,11 @@ def hostile() -> Iterator[tuple[str, bytes]]:
         yield part.decode("latin-1"), part
 
 
-@pytest.mark.matrix(6)
+@pytest.mark.matrix(9)
 @pytest.mark.parametrize("part", [part for _, part in hostile()], ids=[repr(it) for it, _ in hostile()])  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "multipart/form-data"])
-def test_a_megabyte_of_anything_is_searched_at_once(part: bytes, kind: str) -> None:
-    body = (part * (MEGABYTE // len(part)))[: MEGABYTE if SOAK else MEGABYTE // 16]
+def test_much_of_anything_is_searched_at_once(part: bytes, kind: str) -> None:
+    body = (part * (MEGABYTE // len(part)))[: MEGABYTE // (4 if SOAK else 16)]
     coded = {"content-type": (kind,)}
     before = interaction(headers=coded, body=body, answer=body, answer_headers=coded)
     after = REDACTOR.interaction(before)

@@ -244,6 +244,7 @@ def test_a_hook_that_looks():
 
 
 # With --tb=long the frames of httpx show what the caller gave to it, headers and all.
+@pytest.mark.matrix(2)
 @pytest.mark.parametrize("style", ["auto", "short"])
 def test_what_pytest_prints_of_our_values_holds_no_secret(
     style: str, pytester: pytest.Pytester

@@ -14,9 +14,10 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from decoded import decoded as chunks_of
 from decoded import told
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_cases import JSON, KINDS, PLACES, STREAM, Kind, case, interaction, sse
+from support import SOAK
 
 from cassette_stream import (
     ChatCompletionMessageToolCall,
@@ -83,7 +84,7 @@ def test_there_are_forty_kinds_and_eighteen_places() -> None:
     assert (len(KINDS), len(PLACES)) == (40, 18)
 
 
-@pytest.mark.matrix(3)
+@pytest.mark.matrix(6)
 @pytest.mark.parametrize("place", PLACES.values(), ids=[f"{n}-{it[0]}" for n, it in PLACES.items()])
 @pytest.mark.parametrize("kind", KINDS.values(), ids=[f"{n}-{it.name}" for n, it in KINDS.items()])
 def test_no_secret_is_in_what_is_written(
@@ -105,6 +106,7 @@ def test_what_has_no_form_is_found_by_the_environment(
             check(place[1](text), text, REDACTOR.knowing({"ACME_API_KEY": text}))
 
 
+@pytest.mark.matrix(5)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=[f"{n}-{it.name}" for n, it in KINDS.items()])
 def test_what_is_shown_of_a_live_value_holds_no_secret(kind: Kind) -> None:
     for _, place in PLACES.values():
@@ -139,6 +141,7 @@ def completion(text: str, *arguments: str) -> ModelResponse:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@settings(max_examples=300 if SOAK else 15)
 @given(
     said=secrets,
     called=st.lists(secrets, max_size=2, unique=True),
@@ -184,6 +187,20 @@ def test_secrets_of_calls_that_are_told_in_turns_are_kept_apart() -> None:
     (answers, _) = told(chunks_of(openai_chat.Decoder(), redacted.interaction.response.body))
     spelt = [json.loads(call[2])["text"] for call in answers[0].calls.values()]
     assert [re.sub(r"-{2,}", "", text) for text in spelt] == ["a REDACTED-1 b", "c REDACTED-2 d"]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40], ids=["whole", "without its end", "within the last"])
+def test_secrets_that_are_split_over_the_elements_of_an_array_are_found(cut: int) -> None:
+    key = KINDS[2].texts[0]
+    said = ["It is ", key[:9], key[9:60], key[60:], " for you.", "Good", " bye"]
+    array = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in said]
+    body = json.dumps(array, indent=2).encode()
+    body = body[: len(body) - cut]
+    after = REDACTOR.interaction(interaction(answer=body, answer_headers=JSON)).response
+
+    assert after is not None
+    found = re.findall(rb'"text": "([^"]*)"', after.body)[:5]
+    assert b"".join(found).decode() == "It is REDACTED-1" + "-" * (len(key) - 10) + " for you."
 
 
 BEDROCK = {"content-type": ("application/vnd.amazon.eventstream",)}

@@ -4,7 +4,8 @@ A model that prints a key prints it in pieces: no event holds it, their texts pu
 do. A *lane* is the texts at one place of the JSON of successive events, in order: of one
 choice, one content block, one tool call. It is found by the shape of the JSON alone, so no
 provider is known here. Events of SSE are lines ``data:``, of JSON lines lines, of AWS frames;
-a JSON document is an event, and what its arrays hold comes in their order.
+a JSON document is an event, and what its arrays hold comes in their order; of one that was
+cut, the elements that are whole are.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed knows it not
 from typing import Any, Self, TypeAlias
 
 import msgspec
+
+from cassette_stream.exceptions import WireFormatError
+from cassette_stream.wire.jsonarray import JSONArrayDecoder
 
 __all__ = ("Lane", "Said", "events", "lanes", "texts")
 
@@ -157,6 +162,8 @@ def _events(body: bytes, content_type: str) -> Iterator[tuple[int, int]]:
         yield from _frames(body)
     elif body.lstrip(_SPACE)[:1] in {b"{", b"["} and _is_json(body):
         yield 0, len(body)
+    elif body.lstrip(_SPACE)[:1] == b"[":
+        yield from _elements(body)
     else:
         yield from _lines(body)
 
@@ -169,8 +176,20 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _lines(body: bytes) -> Iterator[tuple[int, int]]:
-    for line in _LINE.finditer(body):
+def _elements(body: bytes) -> Iterator[tuple[int, int]]:
+    """The objects of an array that was cut; where it is another thing, lines from there on."""
+    end = 0
+    with suppress(WireFormatError):
+        for text in JSONArrayDecoder().feed(body):
+            element = text.encode()
+            start = body.index(element, end)
+            end = start + len(element)
+            yield start, end
+    yield from _lines(body, end)
+
+
+def _lines(body: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
+    for line in _LINE.finditer(body, start):
         if match := _EVENT.match(body, line.start(), line.end()):
             yield match.end(), line.end()
 
