@@ -348,3 +348,41 @@ def made(session: Any, library: Any) -> Any:
 
 def amade(session: Any, library: Any) -> Any:
     return session.async_transport if library is httpx else session.httpx2_async_transport
+
+
+@backends
+@libraries
+def test_a_stream_may_be_closed_while_another_task_reads_it(
+    library: Any, backend: str, tmp_path: Path
+) -> None:
+    async def main() -> Any:
+        going_on = anyio.Event()
+
+        class Body(library.AsyncByteStream):
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                yield PIECES[0]
+                await going_on.wait()
+
+        def handle(_: Any) -> Any:
+            return library.Response(200, stream=Body())
+
+        async def read(response: Any) -> None:
+            async for _ in response.aiter_raw():
+                pass
+
+        with use_cassette(tmp_path / "c.yaml", mode="rewrite") as session:
+            transport = amade(session, library)(library.MockTransport(handle))
+            async with library.AsyncClient(transport=transport) as client:
+                request = client.build_request("GET", URL)
+                response = await client.send(request, stream=True)
+                async with anyio.create_task_group() as group:
+                    group.start_soon(read, response)
+                    await anyio.wait_all_tasks_blocked()
+                    await response.aclose()
+                    going_on.set()
+        return session.recorded
+
+    (held,) = anyio.run(main, backend=backend)
+
+    assert held.response.body == PIECES[0]
+    assert held.response.ending.how is How.CLOSED_BY_CALLER
