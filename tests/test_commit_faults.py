@@ -142,6 +142,21 @@ def each_call_in_trouble(
 
 
 @needs_posix
+@every_case
+def test_what_takes_the_old_file_s_place_was_forced_to_the_disk_and_read_back_before(
+    tmp_path: Path, case: Case
+) -> None:
+    calls = calls_of(case, tmp_path)
+    at = calls.index("replace")
+    there = [name for name in calls[calls.index("write") : at] if name != "close"]
+
+    assert [*there, *calls[at : at + 2]] == [
+        *("write", "fsync", "open to read", "read", "open"),
+        *("replace", "fsync"),
+    ]
+
+
+@needs_posix
 @pytest.mark.matrix(10)
 @pytest.mark.parametrize("code", CODES)
 @every_case
