@@ -14,6 +14,7 @@ from cassette_stream.cassette.secrets import PREFIXES
 __all__ = ("Beginnings", "spellings")
 
 _GRAM = 4
+_FEW = range(1, _GRAM)
 _OPEN = r'[^\s"{}]*\Z'
 _PEM = re.compile(
     r"(?:(?<!-)-{1,5}|-----B(?:E|EG|EGI|EGIN)?|-----BEGIN [A-Z ]*(?:-{0,5}|"
@@ -21,6 +22,7 @@ _PEM = re.compile(
 )
 # A sign that stands for another may be any letter of a secret.
 _ENCODED = re.compile(rf'[^\s"{{}}]*[%\\]{_OPEN}')
+_SIGNS = ("-----", "://", "%", "\\")
 _URL = re.compile(rf"(?<=[A-Za-z]):(?:/{{0,1}}\Z|//{_OPEN})")
 
 
@@ -61,13 +63,19 @@ def _atom(pattern: str) -> tuple[set[str], str]:
     return {pattern[0]}, pattern[1:]
 
 
+_WHOLE = {text for prefix in PREFIXES for text in spellings(prefix.decode())}
+_BEGUN = {text[:size] for text in _WHOLE for size in range(1, len(text))} - _WHOLE
+
+
 @cache
-def _shapes() -> re.Pattern[str]:
-    whole = {text for prefix in PREFIXES for text in spellings(prefix.decode())}
-    begun = {text[:size] for text in whole for size in range(1, len(text))} - whole
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What finds the beginning of a shape that goes on at the end of a text, or anywhere."""
     # A letter beyond ASCII is no part of a word, as it is none where secrets are searched for.
-    pattern = rf"(?<![\w-])(?:(?:{_any_of(whole)}){_OPEN}|(?:{_any_of(begun)})\Z)"
-    return re.compile(pattern, re.ASCII)
+    whole, begun = _any_of(_WHOLE), _any_of(_BEGUN)
+    return (
+        re.compile(rf"(?<![\w-])(?:(?:{whole}){_OPEN}|(?:{begun})\Z)", re.ASCII),
+        re.compile(rf"(?<![\w-])(?:{whole})", re.ASCII),
+    )
 
 
 def _any_of(texts: Iterable[str]) -> str:
@@ -82,21 +90,40 @@ class Beginnings:
         self._first: set[str] = set()
         for text in known:
             self._known.setdefault(text[:_GRAM], []).append(text)
-            self._first.update(text[:size] for size in range(1, _GRAM))
+            self._first.update(text[:size] for size in _FEW)
         self._grams = re.compile(f"(?=({_any_of(self._known)}))") if self._known else None
+        self._open, self._anywhere = _patterns()
 
-    def start(self, text: str) -> int | None:
-        """Where what may become a secret begins in *text*, which breaks off in it."""
-        found = [
-            match.start()
-            for pattern in (_shapes(), _PEM, _URL, _ENCODED)
-            if (match := pattern.search(text))
-        ]
+    def start(self, text: str, begin: int = 0) -> int | None:
+        """Where what may become a secret begins in *text*, which breaks off in it.
+
+        It is looked for from *begin* on: before, it is known, none does.
+        """
+        found = [self._open.search(text, begin)]
+        if "-" in text:
+            found.append(_PEM.search(text, begin))
+        if ":" in text:
+            found.append(_URL.search(text, begin))
+        if "%" in text or "\\" in text:
+            found.append(_ENCODED.search(text))
+        starts = [match.start() for match in found if match]
         if self._grams is not None:
-            found += [len(text) - size for size in range(1, _GRAM) if text[-size:] in self._first]
-            found += [
+            starts += [len(text) - size for size in _FEW if text[-size:] in self._first]
+            starts += [
                 match.start()
-                for match in self._grams.finditer(text)
+                for match in self._grams.finditer(text, begin)
                 if any(it.startswith(text[match.start() :]) for it in self._known[match[1]])
             ]
-        return min(found, default=None)
+        return min(starts, default=None)
+
+    def may_have_ended(self, text: str, begin: int) -> bool:
+        """Whether one that began at *begin* in *text*, or behind, may have come to its end."""
+        if self._anywhere.search(text, begin):
+            return True
+        if any(sign in text for sign in _SIGNS):
+            return True
+        return self._grams is not None and any(
+            text.startswith(known, match.start())
+            for match in self._grams.finditer(text, begin)
+            for known in self._known[match[1]]
+        )

@@ -22,9 +22,7 @@ _LONG = 16
 """A shorter word is no secret unless somebody said so."""
 
 _SUSPECT = re.compile(rb'[^"{} \t\r\n]{%d}' % _LONG)
-_SUSPECT_TEXT = re.compile(rf'[^"{{}}\s]{{{_LONG}}}')
-
-_KEPT = 32
+_KEPT, _SLACK = 32, 256
 """Letters of a lane in which no secret has begun, and by which one that does may be known."""
 
 _BEHIND = 2048
@@ -152,9 +150,9 @@ class _Lanes:
     def __init__(self, known: Collection[bytes]) -> None:
         self.since: int | None = None
         self.were_suspect = False
-        self._known = [text.decode(errors="surrogateescape") for text in known]
-        self._beginnings = Beginnings(self._known)
+        self._beginnings = Beginnings(text.decode(errors="surrogateescape") for text in known)
         self._lanes: dict[Hashable, _Lane] = {}
+        self._open: dict[Hashable, int] = {}
 
     def hear(self, said: Said, at: int) -> None:
         """The event that begins *at* so many bytes says this."""
@@ -166,30 +164,33 @@ class _Lanes:
                 if lane.is_constant and piece == lane.first:
                     lane.times += 1
                     if lane.times >= _CONSTANT and len(piece) > 1:
-                        lane.since = None  # an id or a name, which nobody reads on
+                        # An id or a name, which nobody reads on.
+                        lane.since = lane.start = None
+                        self._open.pop(key, None)
                         continue
                 else:
                     lane.is_constant = False
                 self._go_on(lane, piece, at)
-        self.since = min(
-            (lane.since for lane in self._lanes.values() if lane.since is not None), default=None
-        )
+                if lane.since is not None:
+                    self._open[key] = lane.since
+                elif self._open:
+                    self._open.pop(key, None)
+        self.since = min(self._open.values()) if self._open else None
 
     def _go_on(self, lane: _Lane, piece: str, at: int) -> None:
-        before = lane.since
+        before, begin = lane.since, lane.start
+        if begin is None:
+            begin = len(lane.text)
         lane.pieces.append((len(lane.text), at))
         lane.text += piece
-        start = self._beginnings.start(lane.text)
-        lane.since = None if start is None else lane.at(start)
-        if before not in {None, lane.since} and self._is_suspect(lane.text):
+        lane.start = self._beginnings.start(lane.text, begin)
+        lane.since = None if lane.start is None else lane.at(lane.start)
+        if before not in {None, lane.since} and self._beginnings.may_have_ended(lane.text, begin):
             self.were_suspect = True
-            if start is not None:
-                lane.since = before  # one goes over into the next
+            if lane.start is not None:
+                lane.since, lane.start = before, begin  # one goes over into the next
                 return
-        lane.forget(len(lane.text) if start is None else start)
-
-    def _is_suspect(self, text: str) -> bool:
-        return bool(_SUSPECT_TEXT.search(text)) or any(known in text for known in self._known)
+        lane.forget()
 
 
 class _Lane:
@@ -200,6 +201,7 @@ class _Lane:
         self.times = 0
         self.is_constant = True
         self.since: int | None = None
+        self.start: int | None = None
         self.text = ""
         self.pieces: list[tuple[int, int]] = []
 
@@ -208,12 +210,17 @@ class _Lane:
         found = (at for begin, at in reversed(self.pieces) if begin <= start)
         return next(found, self.pieces[0][1])
 
-    def forget(self, before: int) -> None:
-        """Keep no more of the text than what stands shortly before letter *before*."""
-        gone = before - _KEPT
-        if gone > 0:
-            # Where it is cut no word begins.
-            self.text = "_" + self.text[gone:]
-            self.pieces = [(begin - gone + 1, at) for begin, at in self.pieces]
-        while len(self.pieces) > 1 and self.pieces[1][0] <= min(before, _KEPT + 1):
-            del self.pieces[0]
+    def forget(self) -> None:
+        """Keep no more of the text than what stands shortly before where one may have begun."""
+        if self.start is None:
+            del self.pieces[:-1]
+        before = len(self.text) if self.start is None else self.start
+        if (gone := before - _KEPT) <= _SLACK:
+            return
+        # Where it is cut no word begins.
+        self.text = "_" + self.text[gone:]
+        self.pieces = [(begin - gone + 1, at) for begin, at in self.pieces]
+        if self.start is not None:
+            self.start -= gone - 1
+            while len(self.pieces) > 1 and self.pieces[1][0] <= self.start:
+                del self.pieces[0]
