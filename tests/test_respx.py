@@ -288,3 +288,40 @@ def test_so_is_one_that_is_closed_and_what_is_no_router() -> None:
             session.respx(client)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(SessionError, match="is closed"):
         session.respx(respx.mock)
+
+
+def test_the_fixtures_of_both_plugins_go_together_in_virtual_time(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makepyfile(
+        """
+import anyio, httpx, pytest
+
+MARKED = dict(mode="none", match_on=("method",), faults="body.stall@event=2", virtual_time=True)
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.mark.anyio
+@pytest.mark.cassette("openai_text", **MARKED)
+async def test_it(cassette_session, respx_mock):
+    by_hand = respx_mock.get("https://a.test/").respond(204)
+    recorded = cassette_session.respx(respx_mock)
+    start = anyio.current_time()
+    async with httpx.AsyncClient(timeout=300) as client:
+        assert (await client.get("https://a.test/")).status_code == 204
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post("https://b.test/")
+    assert by_hand.called and recorded.called
+    assert 300 <= anyio.current_time() - start < 301
+"""
+    )
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", f"--cassette-dir={PROJECT / 'fixtures'}", timeout=120
+    )
+
+    result.assert_outcomes(passed=1)
