@@ -99,7 +99,9 @@ class Beginnings:
 
         It is looked for from *begin* on: before, it is known, none does.
         """
-        found = [self._open.search(text, begin)]
+        # A shape is a word, and some have one before them.
+        words = text.rfind(" ", begin, max(0, text.rfind(" ", begin)))
+        found = [self._open.search(text, max(begin, words))]
         if "-" in text:
             found.append(_PEM.search(text, begin))
         if ":" in text:

@@ -160,24 +160,24 @@ class _Lanes:
             lane = self._lanes.get(key)
             if lane is None:
                 lane = self._lanes[key] = _Lane(pieces[0])
+            if pieces == lane.usual:
+                continue  # an id or a name, which nobody reads on
             for piece in pieces:
-                if lane.is_constant and piece == lane.first:
-                    lane.times += 1
-                    if lane.times >= _CONSTANT and len(piece) > 1:
-                        # An id or a name, which nobody reads on.
-                        lane.since = lane.start = None
-                        self._open.pop(key, None)
-                        continue
-                else:
-                    lane.is_constant = False
                 self._go_on(lane, piece, at)
-                if lane.since is not None:
-                    self._open[key] = lane.since
-                elif self._open:
-                    self._open.pop(key, None)
+            if lane.since is not None:
+                self._open[key] = lane.since
+            else:
+                self._open.pop(key, None)
         self.since = min(self._open.values()) if self._open else None
 
     def _go_on(self, lane: _Lane, piece: str, at: int) -> None:
+        lane.usual = None
+        if lane.times is not None:
+            lane.times = lane.times + 1 if piece == lane.first else None
+            if lane.times == _CONSTANT and len(piece) > 1:
+                lane.usual = [piece]
+                lane.since = lane.start = None
+                return
         before, begin = lane.since, lane.start
         if begin is None:
             begin = len(lane.text)
@@ -198,8 +198,8 @@ class _Lane:
 
     def __init__(self, first: str) -> None:
         self.first = first
-        self.times = 0
-        self.is_constant = True
+        self.times: int | None = 0  # how often it was all that came
+        self.usual: list[str] | None = None
         self.since: int | None = None
         self.start: int | None = None
         self.text = ""
