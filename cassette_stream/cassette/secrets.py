@@ -237,7 +237,7 @@ _KINDS = (
     ),
     _Kind(
         "cookie",
-        rb"(?:__cf_bm|_cfuvid|cf_clearance|session(?:_?id)?)=",
+        rb"(?:__cf_bm|_cfuvid|cf_clearance)=",
         rb"(?!REDACTED-)(?=[A-Za-z._-]*[0-9])[\w.-]{32,}",
         frame=True,
     ),
