@@ -16,9 +16,9 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import PROJECT
+from support import PROJECT, SOAK
 
 from cassette_stream import (
     VirtualClock,
@@ -57,6 +57,7 @@ async def read(*, timeout: float | None) -> None:
 
 
 @backends
+@settings(max_examples=100 if SOAK else 20)
 @given(
     visits=st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=4),
     timers=st.lists(st.integers(0, 12).map(lambda hours: hours + 0.5), max_size=6),
@@ -91,6 +92,7 @@ def test_a_timer_is_due_at_its_moment_however_often_its_loop_was_virtual(
 
 
 @backends
+@settings(max_examples=100 if SOAK else 20)
 @given(hours=st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_a_timer_that_is_set_meanwhile_is_still_due_at_its_moment_afterwards(
     backend: str, hours: list[int]

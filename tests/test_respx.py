@@ -102,6 +102,7 @@ def seen(path: Path, faults: Any, router: Routers | None, backend: str | None) -
     return found, clock.now()
 
 
+@pytest.mark.matrix(3)
 @routers
 @pytest.mark.parametrize("backend", [None, "asyncio", "trio"])
 @settings(max_examples=100 if SOAK else 6)
