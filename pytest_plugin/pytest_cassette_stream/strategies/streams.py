@@ -12,7 +12,18 @@ from typing import Any, Literal, TypeAlias
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cassette_stream import ModelResponse, NormalForm, dialects
+from cassette_stream import (
+    ChatCompletionMessageToolCall,
+    Choices,
+    Function,
+    Message,
+    ModelResponse,
+    NormalForm,
+    RedactedThinking,
+    Thinking,
+    Usage,
+    dialects,
+)
 from cassette_stream.wire import SSEDecoder
 from pytest_cassette_stream.strategies import sdk
 from pytest_cassette_stream.strategies.carried import CARRIED
@@ -27,6 +38,29 @@ As: TypeAlias = Literal["dicts", "chunks", "sdk"]
 _FORMS = ("dicts", "chunks", "sdk")
 # The one with the fewest draws comes first: so the simplest example is the simplest of it.
 _ANY = ("openai_responses", "gemini", "openai_chat", "anthropic")
+
+_OF_EVERYTHING = ModelResponse(
+    id="1",
+    created=0,
+    model="m",
+    choices=[
+        Choices(
+            message=Message(
+                content="a",
+                refusal="b",
+                thinking_blocks=[Thinking(thinking="c", signature="d"), RedactedThinking(data="e")],
+                reasoning_content="c",
+                tool_calls=[
+                    ChatCompletionMessageToolCall(
+                        id="2", function=Function(name="f", arguments="{}")
+                    )
+                ],
+            ),
+            finish_reason="tool_calls",
+        )
+    ],
+    usage=Usage(),
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +198,9 @@ def chunk_streams(
         return st.one_of([chunk_streams(dialect=each, as_=as_) for each in _ANY])
     carried = CARRIED[one_of("dialect", dialect, CARRIED)]
     if as_ == "sdk":
-        sdk.builder(dialect)
+        # SDKs finish their classes when they first need them. That is done here, for it
+        # takes longer than Hypothesis allows an example.
+        _ = ChunkStream(dialect, _OF_EVERYTHING, as_="sdk").chunks
     if completions is None:
         most = 3 if carried.several_choices else 1
         completions = all_completions(dialect=dialect, max_choices=most)
