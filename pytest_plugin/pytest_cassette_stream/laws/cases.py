@@ -108,6 +108,19 @@ def _streams(dialect: str) -> st.SearchStrategy[ChunkStream]:
     return chunk_streams(dialect=dialect, completions=answers)
 
 
+def _one_call(dialect: str) -> st.SearchStrategy[ChunkStream]:
+    """Streams of a call alone: there the first event may say something already."""
+    answers = completions(
+        dialect=dialect,
+        calls=_CALLS,
+        min_calls=1,
+        max_calls=1,
+        texts=st.just(""),
+        reasoning=False,
+    )
+    return chunk_streams(dialect=dialect, completions=answers)
+
+
 def _case(stream: ChunkStream, as_: As) -> Case:
     return Case(stream.dialect, tuple(stream.chunks), said_by(stream.expected), as_=as_)
 
@@ -169,7 +182,7 @@ def framed(dialect: str, rules: Collection[str]) -> st.SearchStrategy[Framed]:
     """Streams of *dialect* whose framing needs none but these *rules*."""
     return st.builds(
         lambda stream, framing: Framed(framing(stream.body), _answer(stream), framing),
-        _streams(dialect),
+        _streams(dialect) | _one_call(dialect),
         framings(rules),
     )
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
+from hypothesis.errors import HypothesisException
+
 __all__ = ("Chunks", "outcome")
 
 T = TypeVar("T")
@@ -37,9 +39,13 @@ def outcome(function: Callable[[Any], Any], chunks: Iterable[object]) -> Any:
     """What *function* gives for *chunks*, iterators as lists, or the exception that it raised."""
     try:
         given = function(Chunks(chunks))
-        if inspect.isawaitable(given) or hasattr(given, "__aiter__"):
-            return asyncio.run(_awaited(given))
+        # Some can do both, as the readers of httpx2 do.
+        is_async = inspect.isawaitable(given) or hasattr(given, "__aiter__")
+        if is_async and not _is_iterator(given):
+            given = asyncio.run(_awaited(given))
         return list(given) if _is_iterator(given) else given
+    except HypothesisException:
+        raise  # it is about the test, as one within another
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what came of the stream
         return error
 

@@ -25,10 +25,8 @@ def told_answer(came: object) -> Any:
     """
     if isinstance(came, Exception):
         return came
-    if isinstance(came, str):
-        return came
-    if isinstance(came, list) and all(isinstance(item, str) for item in came):
-        return "".join(came)
+    if _is_text(came):
+        return "".join(came)  # type: ignore[arg-type]  # texts are, as that says
     answer = answer_of(came)
     if answer is None:
         raise TypeError(
@@ -40,10 +38,14 @@ def told_answer(came: object) -> Any:
 
 def answer_as_told(answer: Answer, came: object) -> Any:
     """*answer*, as far as it would be told in the form of what *came*."""
-    is_text = isinstance(came, str) or (
-        isinstance(came, list) and bool(came) and all(isinstance(item, str) for item in came)
+    return answer.text if _is_text(came) else _answer(answer)
+
+
+def _is_text(came: object) -> bool:
+    """Whether it is text, in pieces or not; nothing at all may be no pieces of it."""
+    return isinstance(came, str) or (
+        isinstance(came, list) and all(isinstance(item, str) for item in came)
     )
-    return answer.text if is_text else _answer(answer)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

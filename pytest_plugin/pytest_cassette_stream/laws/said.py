@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cassette_stream import ModelResponse, dialects, stream_chunk_builder
+from cassette_stream import dialects, stream_chunk_builder
 
 __all__ = ("Call", "Said", "said_by")
 
@@ -85,7 +85,10 @@ def _plain(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if not callable(dump) or isinstance(value, type):
         return value
-    return dump() if isinstance(value, ModelResponse) else dump(mode="json")
+    try:
+        return dump(mode="json")
+    except TypeError:  # ours, which has no modes
+        return dump()
 
 
 def _dialect(value: Mapping[str, Any]) -> str | None:

@@ -72,33 +72,23 @@ FRAMING = {
 """The rules that the stream of a dialect may need, and a correct decoder does not notice."""
 
 _LINE_ENDS = {"": b"\n", "crlf": b"\r\n", "cr": b"\r"}
-# What draws a line, simplest first. A blank line thrice, so that most streams have several
-# events; the rule is what a line needs by itself.
-_LINES = [
-    (b"data: x", ""),
-    (b"", ""),
-    (b"data: y", ""),
-    (b"", ""),
-    ("data: é".encode(), "utf8"),
-    ('data: {"a": "🌍"}'.encode(), "utf8"),
-    (b"", ""),
-    (b"data:x", "no_space"),
-    (b"data:  x", "two_spaces"),
-    (b"data:", "empty_data"),
-    (b"data", "empty_data"),
-    (b": x", "comment"),
-    (b":", "comment"),
-    (b"event: e", "event"),
-    (b"id: 1", "id"),
-    (b"id", "id"),
-    (b"id: 2\0", "id_nul"),
-    (b"retry: 1", "retry"),
-    (b"x: y", "unknown_field"),
-    (b"Data: x", "unknown_field"),
-    *((f"data: {it}".encode(), "unicode_line_ends") for it in "\u2028\u2029\x85\x0b\x0c\x1c\x1e"),
-    (b"data: \xff", "invalid_utf8"),
-    (b"data: \xe2\x82", "invalid_utf8"),
-]
+# The lines that need a rule by themselves, by that rule.
+_LINES = {
+    "utf8": ("data: é".encode(), 'data: {"a": "🌍"}'.encode()),
+    "no_space": (b"data:x",),
+    "two_spaces": (b"data:  x",),
+    "empty_data": (b"data:", b"data"),
+    "comment": (b": x", b":"),
+    "event": (b"event: e",),
+    "id": (b"id: 1", b"id"),
+    "id_nul": (b"id: 2\0",),
+    "retry": (b"retry: 1",),
+    "unknown_field": (b"x: y", b"Data: x"),
+    "unicode_line_ends": tuple(f"data: {it}".encode() for it in "\u2028\u2029\x85\x0b\x0c\x1c\x1e"),
+    "invalid_utf8": (b"data: \xff", b"data: \xe2\x82"),
+}
+_ENDED = ("event", "id", "retry")
+"""Rules whose lines often come alone."""
 _ALONE = {b"event", b"id", b"retry"}
 _BOM = b"\xef\xbb\xbf"
 
@@ -136,20 +126,31 @@ def what_seen(rules: Collection[str]) -> dict[str, str]:
 @st.composite
 def streams(draw: st.DrawFn, *, rules: Collection[str]) -> Stream:
     """Streams that need none but these *rules*."""
-    drawn = st.sampled_from([line for line, rule in _LINES if not rule or rule in rules])
-    lines = _without(draw(st.lists(drawn, max_size=10)), rules)
+    drawn = draw(st.lists(_some_lines(rules), max_size=10))
+    lines = _without([line for several in drawn for line in several], rules)
     ends = draw(_ends(rules))
     bom = "bom" in rules and draw(st.booleans())
     cut = "no_final_blank" in rules and draw(st.booleans())
-    if lines[-1:] != [b""] and not cut:
+    if lines and lines[-1] and not cut:
         lines.append(b"")
     body = (_BOM if bom else b"") + _joined(lines, ends)
-    needed = {rule for line, rule in _LINES if line in lines and rule}
+    needed = {rule for rule, known in _LINES.items() if any(line in known for line in lines)}
     needed |= {rule for rule, end in _LINE_ENDS.items() if rule and end in ends}
     needed |= _by_block(lines)
     needed |= {"mixed_line_ends"} if len(set(ends)) > 1 else set()
     needed |= {"bom"} if bom else set()
     return Stream(body, frozenset(needed))
+
+
+def _some_lines(rules: Collection[str]) -> st.SearchStrategy[tuple[bytes, ...]]:
+    """A line, or two; blank lines often, so that most streams have several events."""
+    blank = (b"",)
+    by_rule = [(line,) for rule, lines in _LINES.items() if rule in rules for line in lines]
+    ended = [(line, b"") for rule in _ENDED if rule in rules for line in _LINES[rule]]
+    # One list, simplest first: a line then shrinks into any other.
+    return st.sampled_from(
+        [(b"data: x",), blank, (b"data: y",), blank, blank, blank, *by_rule, *ended]
+    )
 
 
 def spelt() -> st.SearchStrategy[Stream]:
@@ -254,8 +255,5 @@ class Framing:
 def framings(rules: Collection[str]) -> st.SearchStrategy[Framing]:
     """Ways to write events that need none but these *rules*, plain and few of them first."""
     known = [name for name in FRAMING if name in rules]
-    if not known:
-        return st.just(Framing(frozenset()))
-    return st.lists(st.sampled_from(known), unique=True, max_size=3).map(
-        lambda chosen: Framing(frozenset(chosen))
-    )
+    chosen = st.lists(st.sampled_from(known), max_size=3) if known else st.just([])
+    return chosen.map(lambda names: Framing(frozenset(names)))
