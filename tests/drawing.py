@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 import pytest_cassette_stream.strategies
-from hypothesis import Phase, find, given, settings
+from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 import cassette_stream
@@ -22,16 +22,24 @@ same = settings(
 )
 
 
+_RUN = 25
+
+
 def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """*count* examples at most, with every health check there is."""
+    """About *count* examples, with every health check there is.
+
+    They come from many short runs: a long one goes on with what it had, more and more.
+    """
     found: list[Any] = []
+    for number in range(-(-count // _RUN)):
 
-    @settings(same, max_examples=count)
-    @given(strategy)
-    def collect(value: Any) -> None:
-        found.append(value)
+        @seed(number)
+        @settings(same, derandomize=False, max_examples=min(count, _RUN))
+        @given(strategy)
+        def collect(value: Any) -> None:
+            found.append(value)
 
-    collect()
+        collect()
     return found
 
 

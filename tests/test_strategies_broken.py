@@ -37,7 +37,7 @@ from cassette_stream.transport.httpx import sync_transport
 FIXTURES = PROJECT / "fixtures"
 ONE = FIXTURES / "openai_parallel_tool_calls.yaml"
 LAYERS = ("connect", "head", "body", "sse", "json", "sem", "end")
-few = settings(max_examples=200 if SOAK else 20)
+few = settings(max_examples=200 if SOAK else 10)
 
 
 def performed(script: list[Any], *, read: float | None = 5.0) -> tuple[bytes, Exception | None]:
@@ -157,12 +157,16 @@ def test_a_rule_is_one_that_there_is(rule: Rule) -> None:
     assert not rule.is_random
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_every_fault_of_a_layer_is_reached(layer: str) -> None:
-    every = {info.id for info in catalogue().values() if info.layer == layer}
-    found = Counter(rule.fault for rule in drawn(faults(layer=layer), 12 * len(every)))
+def test_every_fault_of_every_layer_is_reached() -> None:
+    found = Counter(str(rule.fault) for rule in drawn(faults(), 900))
 
-    assert set(found) == every
+    assert set(found) == set(catalogue())
+    assert {fault.partition(".")[0] for fault in found} == {*LAYERS}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_is_asked_for_by_its_name(layer: str) -> None:
+    assert {rule.layer for rule in drawn(faults(layer=layer), 25)} == {layer}
 
 
 def test_every_kind_of_place_and_every_refinement_is_reached() -> None:
@@ -178,7 +182,7 @@ def test_every_kind_of_place_and_every_refinement_is_reached() -> None:
 
 @pytest.mark.parametrize("harmful", [True, False])
 def test_harm_is_what_the_catalogue_says(harmful: bool) -> None:
-    found = {str(rule.fault) for rule in drawn(faults(harmful=harmful), 300)}
+    found = {str(rule.fault) for rule in drawn(faults(harmful=harmful), 150)}
     expected = {
         frozenset({info.expect, *info.expects.values()})
         for info in (catalogue()[fault] for fault in found)
@@ -250,9 +254,9 @@ def test_every_layer_place_and_scope_of_plans_is_reached(three: Path) -> None:
 
 
 def test_most_of_the_catalogue_can_strike_one_stream_of_tool_calls() -> None:
-    found = {rule.fault for plan in drawn(plans(ONE, max_rules=1), 400) for rule in plan.rules}
+    found = {rule.fault for plan in drawn(plans(ONE, max_rules=1), 250) for rule in plan.rules}
 
-    assert len(found) > 100
+    assert len(found) > 80
 
 
 def test_plans_shrink_to_one_rule_at_the_first_event() -> None:

@@ -131,7 +131,7 @@ def same_calls(quirk: Quirk, calls: list[tuple[str, str, str]]) -> bool:
 
 @pytest.mark.parametrize("name", QUIRKS)
 def test_our_accumulators_make_of_a_quirk_what_it_means(name: str) -> None:
-    @settings(max_examples=200 if SOAK else 12)
+    @settings(max_examples=200 if SOAK else 8)
     @given(quirks(only=name))
     def check(quirk: Quirk) -> None:
         raw = stream_chunk_builder(quirk.chunks)
@@ -152,7 +152,7 @@ def test_our_accumulators_make_of_a_quirk_what_it_means(name: str) -> None:
 
 
 def test_every_quirk_is_reached_and_named_by_who_does_it() -> None:
-    found = Counter(quirk.name for quirk in drawn(quirks(), 400))
+    found = Counter(quirk.name for quirk in drawn(quirks(), 300))
 
     assert set(found) == set(QUIRKS)
     reported = {name for name, text in QUIRKS.items() if re.search(r"[\w.-]+/[\w.-]+#\d+", text)}

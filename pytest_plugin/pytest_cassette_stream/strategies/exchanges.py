@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from cassette_stream import ModelResponse, Request, dialects
 from cassette_stream.dialects.call import Call, HttpRequest
 from pytest_cassette_stream.strategies.completions import completions
+from pytest_cassette_stream.strategies.json_arguments import json_arguments
 from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.streams import ChunkStream, chunk_streams
-from pytest_cassette_stream.strategies.texts import texts
+from pytest_cassette_stream.strategies.texts import KINDS
+from pytest_cassette_stream.strategies.tool_calls import tool_calls
 
 __all__ = ("BASES", "Exchange", "model_exchanges", "other_exchanges")
 
@@ -29,6 +31,7 @@ BASES = {
 _EVENTS = {"content-type": ("text/event-stream; charset=utf-8",)}
 _JSON = {"content-type": ("application/json",)}
 _PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n</html>\r\n"
+_TEXTS = st.sampled_from(["Hello", *KINDS.values()])
 _STATUSES = (400, 401, 403, 404, 429, 500, 503, 529)
 
 
@@ -44,15 +47,17 @@ class Exchange:
 
 def model_exchanges(dialect: str) -> st.SearchStrategy[Exchange]:
     """Somebody asks a model, and gets a stream, a whole answer or an error."""
-    return st.one_of(
-        st.builds(partial(_stream, dialect), _prompts(), chunk_streams(dialect=dialect)),
-        st.builds(partial(_whole, dialect), _prompts(), completions(dialect=dialect)),
-        st.builds(partial(_error, dialect), _prompts(), st.sampled_from(_STATUSES), texts()),
+    # There are several to a cassette, so each is plainer than `completions` can be.
+    arguments = json_arguments(texts=_TEXTS, max_leaves=1)
+    answers = completions(
+        dialect=dialect, max_calls=2, calls=tool_calls(arguments=arguments), texts=_TEXTS
     )
-
-
-def _prompts() -> st.SearchStrategy[str]:
-    return st.just("Hello") | texts()
+    streams = chunk_streams(dialect=dialect, completions=answers)
+    return st.one_of(
+        st.builds(partial(_stream, dialect), _TEXTS, streams),
+        st.builds(partial(_whole, dialect), _TEXTS, answers),
+        st.builds(partial(_error, dialect), _TEXTS, st.sampled_from(_STATUSES), _TEXTS),
+    )
 
 
 def _stream(dialect: str, prompt: str, stream: ChunkStream) -> Exchange:
@@ -91,9 +96,8 @@ def _asked(dialect: str, prompt: str, model: str, *, stream: bool) -> Request:
 def other_exchanges() -> st.SearchStrategy[Exchange]:
     """What else goes over HTTP: pages, files, forms, nothing at all."""
     asked = made(_got, _urls()) | made(_sent, _urls())
-    return st.builds(
-        _with, asked, st.sampled_from(_BODIES) | texts().map(_text) | st.binary().map(_file)
-    )
+    bodies = [*map(st.just, _BODIES), _TEXTS.map(_text), st.binary(max_size=40).map(_file)]
+    return st.one_of([st.builds(_with, asked, body) for body in bodies])
 
 
 def _got(url: str) -> Request:

@@ -53,7 +53,7 @@ def _calls(draw: st.DrawFn, *, least: int = 1, most: int = 3, long: bool = False
     ]
 
 
-_ARGUMENTS = json_arguments()
+_ARGUMENTS = json_arguments(max_leaves=1)
 _LONG = made(json.dumps, st.dictionaries(st.sampled_from(["city", "größe"]), texts(), min_size=1))
 
 
