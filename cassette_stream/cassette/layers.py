@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 from cassette_stream.cassette.secrets import runs
 
-__all__ = ("Encoded", "View", "encoded", "inflated", "views")
+__all__ = ("GZIP", "Encoded", "View", "encoded", "inflated", "views")
 
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(rb"\\+(?:u00([2-7][0-9A-Fa-f])|(/))")
@@ -171,12 +171,12 @@ def _parts_of_run(run: bytes) -> Iterator[tuple[int, int, bool]]:
 
 
 _MOST = 64 * 1024 * 1024
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 def inflated(body: bytes, coding: str) -> bytes | None:
     """What *body* holds if it is gzip or of this *coding*, as far as it can be told."""
-    if not (body.startswith(_GZIP) or coding in {"gzip", "x-gzip", "deflate"}):
+    if not (body.startswith(GZIP) or coding in {"gzip", "x-gzip", "deflate"}):
         return None
     decoder = zlib.decompressobj(47)  # gzip or zlib, whichever it is
     out = bytearray()

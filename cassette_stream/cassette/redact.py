@@ -18,7 +18,7 @@ from typing import TypeAlias, assert_never
 
 from cassette_stream.cassette.checksums import with_checksums
 from cassette_stream.cassette.known import forms
-from cassette_stream.cassette.layers import inflated
+from cassette_stream.cassette.layers import GZIP, inflated
 from cassette_stream.cassette.model import Ending, Headers, Interaction, Request, Response
 from cassette_stream.cassette.places import Places
 from cassette_stream.cassette.replacing import Known, Replacement, Replacing, Text
@@ -147,11 +147,14 @@ class Redactor:
         return replace(interaction, request=request, response=response, failure=failure)
 
     def _request(self, request: Request, job: Replacing) -> Request:
-        job.learn(self._request_head(request))
-        request = self._uncompressed(request, job)
+        head = list(self._request_head(request))
+        if _is_coded(request.body, request.headers):
+            job.learn(head)
+            request = self._uncompressed(request, job)
+            head = list(self._request_head(request))
         by_name = self._places.body(request.body, _content_type(request.headers))
         body = Text(place="request body", raw=request.body, by_name=tuple(by_name))
-        texts = job.clean([*self._request_head(request), body])
+        texts = job.clean([*head, body])
         return replace(
             request,
             url=_str(next(texts)),
@@ -168,8 +171,9 @@ class Redactor:
         content_type = _content_type(response.headers)
         is_stream = any(name in content_type for name in _STREAMS)
         head = list(self._headers("response", response.headers))
-        job.learn(head)
         by_name: tuple[Finding, ...] = ()
+        if _is_coded(response.body, response.headers):
+            job.learn(head)
         if self._hides(response.body, response.headers, job):
             # A coding that could not be undone cannot be mended either.
             by_name = (Finding(0, len(response.body), "compressed body"),)
@@ -340,6 +344,10 @@ def _of_bytes(pattern: re.Pattern[str]) -> re.Pattern[bytes]:
 
 def _content_type(headers: Headers) -> str:
     return next(iter(headers.get("content-type", ())), "").lower()
+
+
+def _is_coded(body: bytes, headers: Headers) -> bool:
+    return "content-encoding" in headers or body.startswith(GZIP)
 
 
 def _coding(headers: Headers) -> str:
