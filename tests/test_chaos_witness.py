@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cassette_stream.cassette import Request
 from cassette_stream.chaos.witness import Witness
 from cassette_stream.exceptions import HangError
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step, Wait
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Wait, timeline
 
 REQUEST = Request(method="POST", url="https://example.com/")
 steps = st.lists(
@@ -66,6 +66,20 @@ def test_a_wait_for_ever_is_left_to_whoever_performs_it() -> None:
     reply = Witness(patience=60)(REQUEST)
 
     assert list(reply.watch(iter([Wait(math.inf)]))) == [Wait(math.inf)]
+
+
+def test_a_long_silence_is_left_to_the_read_timeout_of_whoever_waits() -> None:
+    reply = Witness(patience=60)(REQUEST)
+    steps = timeline(reply.watch(iter([Wait(61), Emit(b"late")])), read=5)
+
+    assert list(steps) == [(5, Fail(FailureKind.READ_TIMEOUT))]
+
+
+def test_a_long_silence_that_nobody_ends_is_a_hang() -> None:
+    reply = Witness(patience=60)(REQUEST)
+
+    with pytest.raises(HangError):
+        list(timeline(reply.watch(iter([Wait(61), Emit(b"late")]))))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ class Witnessed:
                     self.is_coded = any(name.lower() == "content-encoding" for name, _ in headers)
                 case Fail(kind):
                     self.ending = str(kind)
-            if steps > _MOST_STEPS or self.patience < self.moment < math.inf:
+            # A silence is for a read timeout to end, which is applied behind this.
+            is_late = self.patience < self.moment < math.inf and not isinstance(step, Wait)
+            if steps > _MOST_STEPS or is_late:
                 self.ending = "endless"
                 raise HangError(
                     f"the stream goes on after {self.moment:g} s and {len(self.body):,} bytes, "
