@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
+from pytest_cassette_stream.strategies import faults as faults_of
 
 from cassette_stream import faults
-from cassette_stream.exceptions import PlanError
 from cassette_stream.faults import (
     AfterText,
     Byte,
@@ -26,6 +27,7 @@ from cassette_stream.faults import (
     When,
 )
 
+_LAYERS = ["connect", "head", "body", "sse", "json", "sem"]
 PERFORMED = [info for info in faults.catalogue().values() if info.make is not None]
 
 numbers = st.integers(1, 99) | st.integers(-99, -1)
@@ -63,7 +65,7 @@ def places(info: FaultInfo) -> st.SearchStrategy[Any]:
     return st.one_of([events if name == "event" else _PLACES[name] for name in info.places])
 
 
-def parameter_values(parameter: Parameter, *, chance: bool = True) -> st.SearchStrategy[Any]:
+def parameter_values(parameter: Parameter) -> st.SearchStrategy[Any]:
     """Values that the parameter takes, and such as are drawn."""
     if isinstance(parameter.default, bool):
         return st.booleans()
@@ -74,8 +76,6 @@ def parameter_values(parameter: Parameter, *, chance: bool = True) -> st.SearchS
         plain: Any = st.integers(math.ceil(parameter.low) + parameter.above, int(high))
     else:
         plain = st.floats(parameter.low, high, exclude_min=parameter.above)
-    if not chance:
-        return plain
     return plain | st.builds(lambda a, b: Range(min(a, b), max(a, b)), plain, plain)
 
 
@@ -104,30 +104,23 @@ deep_matches = matches | st.builds(
 @st.composite
 def rules(draw: st.DrawFn, *, in_text: bool = True, chance: bool = True) -> Rule:
     """A rule of the catalogue; *in_text* for what one line can say, *chance* for what is drawn."""
-    while True:
-        info = draw(st.sampled_from(PERFORMED))
-        parameters = {
-            it.name: draw(
-                parameter_values(it, chance=chance)
-                | (distributions if it.unit == "seconds" and not in_text else st.nothing())
-            )
-            for it in info.parameters
-            if draw(st.booleans())
-        }
-        made = {
-            "at": draw(places(info)),
-            "parameters": parameters,
-            "request": draw(spans),
-            "attempt": draw(spans),
-            "times": draw(st.none() | st.integers(1, 9)),
-            "match": draw(matches if in_text else deep_matches),
-            "p": draw(st.floats(0, 1)) if chance and draw(st.booleans()) else 1.0,
-            "expect": draw(st.sampled_from([None, "raises", "tolerates", "either"])),
-        }
-        try:
-            return Rule(info.id, **made)
-        except PlanError:
-            continue  # a fault may know more of its values than its row says
+    rule = draw(faults_of(layer=_LAYERS))
+    assert rule.info is not None
+    parameters = dict(rule.parameters)
+    for it in rule.info.parameters:
+        if chance and not isinstance(it.default, str | bool) and draw(st.booleans()):
+            drawn = st.nothing() if in_text or it.unit != "seconds" else distributions
+            parameters[it.name] = draw(parameter_values(it) | drawn)
+    return replace(
+        rule,
+        parameters=parameters,
+        request=draw(spans),
+        attempt=draw(spans),
+        times=draw(st.none() | st.integers(1, 9)),
+        match=draw(matches if in_text else deep_matches),
+        p=draw(st.floats(0, 1)) if chance and draw(st.booleans()) else 1.0,
+        expect=draw(st.sampled_from([None, "raises", "tolerates", "either"])),
+    )
 
 
 @st.composite

@@ -111,13 +111,14 @@ def scripts(
         raise TypeError(f"max_wait is {max_wait!r}; it can be a number of seconds")
     if not 0 <= max_wait < math.inf:
         raise ValueError(f"max_wait is {max_wait}; it can be 0 seconds or more, and not infinite")
-    wait = st.floats(0, max_wait, exclude_min=True).map(Wait) if max_wait else st.nothing()
-    return _scripts(known, _pause(wait), most, flag("on_socket", on_socket))
+    return _scripts(known, _pause(max_wait), most, flag("on_socket", on_socket))
 
 
-def _pause(wait: st.SearchStrategy[Wait]) -> st.SearchStrategy[list[Step]]:
+def _pause(max_wait: float) -> st.SearchStrategy[list[Step]]:
     """No wait, or a wait, or two that add up."""
-    return st.just([]) if wait.is_empty else st.lists(wait, max_size=2)
+    if not max_wait:
+        return st.just([])
+    return st.lists(st.floats(0, max_wait, exclude_min=True).map(Wait), max_size=2)
 
 
 @st.composite
