@@ -107,7 +107,7 @@ class Beginnings:
         if ":" in text:
             found.append(_URL.search(text, begin))
         if "%" in text or "\\" in text:
-            found.append(_ENCODED.search(text))
+            found.append(_ENCODED.search(text, begin))
         starts = [match.start() for match in found if match]
         if self._grams is not None:
             starts += [len(text) - size for size in _FEW if text[-size:] in self._first]
