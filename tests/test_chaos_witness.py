@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cassette_stream.cassette import Request
 from cassette_stream.chaos.witness import Witness
 from cassette_stream.exceptions import HangError
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Wait, timeline
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step, Wait, timeline
 
 REQUEST = Request(method="POST", url="https://example.com/")
 steps = st.lists(

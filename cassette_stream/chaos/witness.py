@@ -68,6 +68,14 @@ class Witnessed:
             HangError: While iterating: it goes on beyond all patience.
         """
         for steps, step in enumerate(script):
+            # A silence is for a read timeout to end, which is applied behind this.
+            is_late = self.patience < self.moment < math.inf and not isinstance(step, Wait)
+            if steps > _MOST_STEPS or is_late:
+                self.ending = "endless"
+                raise HangError(
+                    f"the stream goes on after {self.moment:g} s and {len(self.body):,} bytes, "
+                    "and its reader has no bound for the whole of it"
+                )
             match step:
                 case Emit():
                     self.body += step.data
@@ -78,14 +86,6 @@ class Witnessed:
                     self.is_coded = any(name.lower() == "content-encoding" for name, _ in headers)
                 case Fail(kind):
                     self.ending = str(kind)
-            # A silence is for a read timeout to end, which is applied behind this.
-            is_late = self.patience < self.moment < math.inf and not isinstance(step, Wait)
-            if steps > _MOST_STEPS or is_late:
-                self.ending = "endless"
-                raise HangError(
-                    f"the stream goes on after {self.moment:g} s and {len(self.body):,} bytes, "
-                    "and its reader has no bound for the whole of it"
-                )
             yield step
         self.ending = self.ending or "complete"
 
