@@ -53,6 +53,11 @@ FOUND: dict[str, tuple[str, bytes]] = {
             b'[{"modality":{}}]}}\n\n'
         ),
     ),
+    "a request of 5,000 digits": ("rule", b"body.fin@request=" + b"1" * 5_000),
+    "a request of 5,000 digits in a plan": (
+        "plan",
+        b"faults:\n  rules:\n  - fault: body.fin\n    scope: {attempt: 2..%b}\n" % (b"1" * 5_000),
+    ),
     "something behind an array": ("gemini", b' [{"text": ""}],"role": "model"}\r\n'),
 }
 """What was found, made smaller."""

@@ -140,7 +140,7 @@ def _streams(library: Any) -> SimpleNamespace:  # noqa: C901 - four classes of f
     )
 
 
-async def _aclose(parts: AsyncGenerator[bytes]) -> None:
+async def _aclose(parts: Any) -> None:
     """End what a caller turned away from: trio warns of generators that are dropped half way."""
     if not parts.ag_running:  # else another task is reading
         await parts.aclose()
