@@ -160,7 +160,7 @@ def test_cassettes_that_there_are_not_are_refused(options: Any, message: str) ->
     [
         (cassettes(endings="no_response", min_size=2), lambda _: True),
         (
-            cassettes(dialect="gemini"),
+            cassettes(dialect="gemini", max_size=1),
             lambda it: any(len(sizes_of(one)) > 2 for one in it.interactions),
         ),
     ],
