@@ -215,3 +215,12 @@ def test_a_regular_expression_holds_all_of_a_body() -> None:
     assert subject.feed(b"data: begin\n\n") == b""
     assert subject.held == 13
     assert subject.finish() == b"data: begin\n\n"
+
+
+def test_what_is_held_too_long_is_let_go_at_the_end() -> None:
+    subject = masker(redactor=Redactor())
+    chunks = [event(piece).encode() for piece in ["sk-", *["aB3" * 20_000] * 6, " so"]]
+
+    assert b"".join(map(subject.feed, chunks)) == b""
+    assert subject.held == sum(map(len, chunks))
+    assert even(subject.finish()) == even(whole(b"".join(chunks), STREAM, Redactor()))

@@ -28,6 +28,9 @@ _KEPT, _SLACK = 32, 256
 _BEHIND = 2048
 """Bytes that were let go and tell what stands behind them: most are a few events."""
 
+_MOST = 256 * 1024
+"""Bytes that are held at most to be let go by line; with more, the rest is at the end."""
+
 _CONSTANT = 3
 """How often in a row a lane has to begin with the same text to be taken for an id."""
 
@@ -87,6 +90,8 @@ class Masker:
         self._window, rest = window[end:lines], window[lines:]
         self._more = [rest] if rest else []
         self.held = len(window) - end
+        # What is held so long is looked at once more, and not with each chunk.
+        self._by_line = self.held < _MOST
         behind, self._behind = self._behind, (self._behind + part)[-_BEHIND:]
         return part if self._is_plain(part) else self._redacted(part, behind)
 
