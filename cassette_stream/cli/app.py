@@ -208,8 +208,9 @@ def recover(
 ) -> None:
     """Make cassettes of what recorders left that died.
 
-    What is there stays: what would have replaced it goes to NAME.recovered.yaml, unless
-    --force is given. Exit code 1: a journal is damaged, or its process still records.
+    Without --force what is there stays: what would have replaced it goes to
+    NAME.recovered.yaml.
+    Exit code 1: a journal is damaged, or its process still records.
     """
     from cassette_stream.cli import recover as body  # noqa: PLC0415
 
