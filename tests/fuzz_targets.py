@@ -74,7 +74,7 @@ def _cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 def _same(one: object, other: object) -> None:
-    if repr(one) != repr(other):
+    if one != other and repr(one) != repr(other):  # the second for NaN, which is not itself
         raise AssertionError(f"{one!r:.400} is not {other!r:.400}")
 
 
