@@ -72,9 +72,15 @@ FRAMING = {
 """The rules that the stream of a dialect may need, and a correct decoder does not notice."""
 
 _LINE_ENDS = {"": b"\n", "crlf": b"\r\n", "cr": b"\r"}
-# The lines that need a rule by themselves, by that rule.
+# The lines that need a rule by themselves, by that rule. Those that can be cut inside of a
+# character stand side by side, so that one shrinks to the other.
 _LINES = {
     "utf8": ("data: é".encode(), 'data: {"a": "🌍"}'.encode()),
+    "unicode_line_ends": (
+        "data: \u2028".encode(),
+        "data: \u2029\x85".encode(),
+        b"data: \x0b\x0c\x1c\x1d\x1e",
+    ),
     "no_space": (b"data:x",),
     "two_spaces": (b"data:  x",),
     "empty_data": (b"data:", b"data"),
@@ -84,7 +90,6 @@ _LINES = {
     "id_nul": (b"id: 2\0",),
     "retry": (b"retry: 1",),
     "unknown_field": (b"x: y", b"Data: x"),
-    "unicode_line_ends": tuple(f"data: {it}".encode() for it in "\u2028\u2029\x85\x0b\x0c\x1c\x1e"),
     "invalid_utf8": (b"data: \xff", b"data: \xe2\x82"),
 }
 _ENDED = ("event", "id", "retry")
