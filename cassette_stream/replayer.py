@@ -78,6 +78,10 @@ class Replayer:
             self._given_back.pop(best, None)
         return best
 
+    def request(self, number: int) -> Request:
+        """The recorded request of interaction *number*."""
+        return self._recordings.request(number)
+
     def give_back(self, number: int, *, last: bool = False) -> None:
         """Let interaction *number* be played once more, before any other that is like it.
 

@@ -83,6 +83,11 @@ class Matchers:
         self._ignored = ignored
         self._digests: dict[tuple[str, Hashable], bytes] = {}
 
+    @property
+    def are_ours(self) -> bool:
+        """Whether no function of somebody else's has a say."""
+        return all(isinstance(part, str) for part in self._match_on)
+
     def against(self, live: Request) -> Live:
         """The *live* request, to be held against recorded ones."""
         return Live(live, self._match_on, self._ignored, self._digests)

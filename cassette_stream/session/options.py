@@ -5,21 +5,22 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from cassette_stream.cassette.known import secret_variables
 from cassette_stream.cassette.match import Matcher, Matchers, matchers
 from cassette_stream.cassette.model import Request, Response
-from cassette_stream.cassette.redact import Redactor
-from cassette_stream.faults import Faults, Injector, Plan, plan_of
+
+if TYPE_CHECKING:
+    # Most sessions break nothing, and many that only play need no secret found.
+    from cassette_stream.cassette.redact import Redactor
+    from cassette_stream.faults import Faults, Plan
 
 __all__ = (
-    "Faults",
     "Mode",
     "Options",
     "Pace",
@@ -60,8 +61,8 @@ class Options:
     mode: Mode
     matchers: Matchers
     pace: Pace
-    faults: Plan
-    redactor: Redactor | None
+    faults: Plan | None
+    redact: Redactor | Literal["default"] | None
     allow_repeats: bool
     before_record_request: Callable[[Request], Request | None] | None
     before_record_response: Callable[[Response], Response | None] | None
@@ -94,7 +95,7 @@ class Options:
             matchers=matchers(_names("match_on", match_on), _names("ignore", ignore)),
             pace=_pace(pace),
             faults=_plan(faults),
-            redactor=redactor_of(redact),
+            redact=_checked_redact(redact),
             allow_repeats=allow_repeats,
             before_record_request=before_record_request,
             before_record_response=before_record_response,
@@ -103,11 +104,6 @@ class Options:
             guard=guard,
             keep_incomplete=keep_incomplete,
         )
-
-    def at_opening(self) -> Options:
-        """The options of a session that is opened at this moment."""
-        redactor = with_environment(self.redactor)
-        return self if redactor is self.redactor else replace(self, redactor=redactor)
 
     def ignores(self, host: str) -> bool:
         """Whether requests to *host* are none of the session's business."""
@@ -138,7 +134,12 @@ def _pace(pace: object) -> Pace:
     )
 
 
-def _plan(faults: Faults) -> Plan:
+def _plan(faults: Faults) -> Plan | None:
+    """The plan that *faults* are; None where nothing is to break."""
+    if faults == ():
+        return None
+    from cassette_stream.faults import Injector, plan_of  # noqa: PLC0415 - see above
+
     plan = plan_of(faults)
     Injector(plan)  # refuses what no replay can do
     return plan
@@ -151,15 +152,29 @@ def _names(option: str, values: Sequence[object]) -> Sequence[str]:
     return values  # type: ignore[return-value]  # each is checked by the one that it is for
 
 
-# A redactor compiles what it looks for, and keeps nothing of what it sees.
-_default_redactor = cache(Redactor)
+def _checked_redact(redact: object) -> Redactor | Literal["default"] | None:
+    if redact == "default":
+        return "default"
+    return redactor_of(redact)
 
 
-def with_environment(redactor: Redactor | None) -> Redactor | None:
-    """One that finds the secrets of the environment, too, as it is at this moment."""
+@cache
+def _default_redactor() -> Redactor:
+    # A redactor compiles what it looks for, and keeps nothing of what it sees.
+    from cassette_stream.cassette.redact import Redactor  # noqa: PLC0415 - see above
+
+    return Redactor()
+
+
+def with_environment(
+    redactor: Redactor | None, environment: Mapping[str, str] = os.environ
+) -> Redactor | None:
+    """One that finds the secrets of the *environment*, too, as it is at this moment."""
     if redactor is None or not redactor.environment:
         return redactor
-    return _knowing(redactor, tuple(secret_variables(os.environ).items()))
+    from cassette_stream.cassette.known import secret_variables  # noqa: PLC0415 - see above
+
+    return _knowing(redactor, tuple(secret_variables(environment).items()))
 
 
 @lru_cache(maxsize=8)
@@ -171,7 +186,11 @@ def redactor_of(redact: object) -> Redactor | None:
     """The redactor that *redact* stands for."""
     if redact == "default":
         return _default_redactor()
-    if redact is None or isinstance(redact, Redactor):
+    if redact is None:
+        return None
+    from cassette_stream.cassette.redact import Redactor  # noqa: PLC0415 - see above
+
+    if isinstance(redact, Redactor):
         return redact
     raise TypeError(f"redact takes a Redactor, or None to keep everything as it is: {redact!r}")
 

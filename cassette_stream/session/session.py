@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -16,7 +17,6 @@ from urllib.parse import urlsplit
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
 from cassette_stream.cassette.model import How, Interaction, Request, Response
-from cassette_stream.cassette.redact import Replacement
 from cassette_stream.clock import Clock, PacedClock, RealClock, VirtualClock, clock_here
 from cassette_stream.exceptions import (
     CassetteError,
@@ -27,16 +27,12 @@ from cassette_stream.exceptions import (
     UnfiredRuleWarning,
     UnplayedError,
 )
-from cassette_stream.faults import Injector, Rule, Strike
-from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import Replayer, script_of
 from cassette_stream.script import Script
 from cassette_stream.session import current
-from cassette_stream.session.commit import commit
-from cassette_stream.session.incomplete import sparing, warn_of
 from cassette_stream.session.network import refusal
-from cassette_stream.session.notes import Notes, journal_for, settle
-from cassette_stream.session.options import Mode, Options, Pace
+from cassette_stream.session.options import Mode, Options, Pace, redactor_of, with_environment
+from cassette_stream.session.unbroken import Unbroken
 from cassette_stream.transport import guard, patch
 from cassette_stream.transport.desk import Decision, Listener, Pass, Play, Recording
 from cassette_stream.transport.httpx import async_transport, sync_transport
@@ -45,6 +41,11 @@ from cassette_stream.transport.on_demand import OnDemand
 if TYPE_CHECKING:
     import httpx
     from respx import Route, Router
+
+    # What only recordings and faults need is imported by them.
+    from cassette_stream.cassette.redact import Redactor, Replacement
+    from cassette_stream.faults import Injector, Rule, Strike
+    from cassette_stream.session.notes import Notes
 
 __all__ = ("Delivery", "Reply", "Session")
 
@@ -120,7 +121,8 @@ class Session:
         # What is written goes where it was read, even if the block changes the folder.
         self._file = self.path.absolute()
         self.mode = options.mode
-        self._options = options = options.at_opening()
+        self._options = options
+        self._environment = {} if options.redact is None else dict(os.environ)
         self._redactions: list[Replacement] = []
         self._real = RealClock()
         self._clock = _clock(options.pace)
@@ -132,7 +134,8 @@ class Session:
         self._replayer: Replayer | None = None
         # The one that was read last: repeats and rewinds play it again and again.
         self._last: tuple[int, Interaction] | None = None
-        self._injector = Injector(options.faults, lock=self._lock)
+        self._injector = _injector(options, self._lock)
+        self._may_compare_as_is = options.matchers.are_ours and options.faults is None
         self.misses: list[CassetteError] = []
         self._routers: list[Router] = []
         self._deliveries: list[Delivery] | None = None
@@ -344,6 +347,11 @@ class Session:
     def _save(self) -> list[Exception]:
         """Write what was recorded, and give what went wrong with it."""
         problems: list[Exception] = []
+        if not self._slots:
+            return problems
+        from cassette_stream.session.incomplete import warn_of  # noqa: PLC0415 - see above
+        from cassette_stream.session.notes import settle  # noqa: PLC0415 - see above
+
         kept: list[Interaction] = []
         spared: list[Interaction] = []
         for slot in self._slots:
@@ -366,6 +374,9 @@ class Session:
 
     def _commit(self, kept: list[Interaction]) -> list[Interaction]:
         """Write *kept*, and give what was not replaced because it is complete."""
+        from cassette_stream.session.commit import commit  # noqa: PLC0415 - see above
+        from cassette_stream.session.incomplete import sparing  # noqa: PLC0415 - see above
+
         options, spared = self._options, list[Interaction]()
         seen = self._reader if isinstance(self._reader, CassetteReader) else None
         may_replace = self.mode in {Mode.ALL, Mode.REWRITE}
@@ -376,7 +387,7 @@ class Session:
                 self._file,
                 kept,
                 mode=options.mode,
-                redactor=options.redactor,
+                redactor=self._redactor,
                 matchers=options.matchers,
                 seen=seen,
             )
@@ -390,7 +401,8 @@ class Session:
 
     def _unfired(self) -> list[UnfiredRuleError]:
         reasons = self.unfired()
-        if self._options.faults.on_unfired == "warn":
+        faults = self._options.faults
+        if faults is not None and faults.on_unfired == "warn":
             for reason in reasons:
                 warnings.warn(reason, UnfiredRuleWarning, stacklevel=2)
             return []
@@ -408,9 +420,7 @@ class Session:
             SessionError: The session is not open.
         """
         if not self._is_open:
-            redactor = self._options.redactor
-            url = (redactor.request(request) if redactor else request).url
-            raise SessionError(f"the session of {self.path} is closed: {url}")
+            raise SessionError(f"the session of {self.path} is closed: {self._live(request).url}")
         options = self._options
         if options.ignores(urlsplit(request.url).hostname or ""):
             return Pass()
@@ -423,7 +433,16 @@ class Session:
         if replayer is None:
             with self._lock:
                 return self._record(request)
-        live = options.redactor.request(request) if options.redactor else request
+        return self._answered(replayer, request)
+
+    def _answered(self, replayer: Replayer, request: Request) -> Decision:
+        """What is recorded for *request*; where nothing is, as the mode says."""
+        # What is as it was recorded holds no secret: nothing need be looked for in it.
+        if self._may_compare_as_is:
+            with self._lock:
+                if (number := replayer.find(request)) is not None:
+                    return self._play(replayer.request(number), number)
+        live = self._live(request)
         with self._lock:
             if (number := replayer.find(live)) is not None:
                 return self._play(live, number)
@@ -432,6 +451,14 @@ class Session:
             if self.mode is not Mode.NEW_EPISODES:
                 raise self._miss(replayer, live)
             return self._record(request)
+
+    @cached_property
+    def _redactor(self) -> Redactor | None:
+        return with_environment(redactor_of(self._options.redact), self._environment)
+
+    def _live(self, request: Request) -> Request:
+        """The *request* without its secrets, as recorded ones are."""
+        return self._redactor.request(request) if self._redactor is not None else request
 
     def lets_out(self, host: str) -> bool:
         """Whether network stacks that no cassette sees may connect to *host* meanwhile."""
@@ -475,6 +502,8 @@ class Session:
         return PacedClock(here, pace) if isinstance(pace, float) else here
 
     def _record(self, request: Request) -> Recording:
+        from cassette_stream.recorder import Recorder  # noqa: PLC0415 - see above
+
         slot = _Slot(self._kept)
         date, at = self._real.date(), self._real.now()
         recorder = Recorder(request, recorded_at=date, at=at)
@@ -485,23 +514,24 @@ class Session:
 
     def _notes(self, request: Request, date: datetime, at: float) -> Notes | None:
         """What takes the answer to *request* down at once; the first makes the journal."""
-        options = self._options
+        from cassette_stream.session.notes import Notes, journal_for  # noqa: PLC0415 - see above
+
         # A process that was forked off takes down what is its own.
         if self._journal is None or self._journal.pid != os.getpid():
-            self._journal = journal_for(self._file, self.mode, options.redactor)
-        if options.before_record_response is not None:
+            self._journal = journal_for(self._file, self.mode, self._redactor)
+        if self._options.before_record_response is not None:
             return None  # nobody knows yet what it would take out
         return Notes(
             self._journal,
             len(self._slots),
             request,
-            redactor=options.redactor,
+            redactor=self._redactor,
             recorded_at=date,
             at=at,
         )
 
     def _kept(self, interaction: Interaction) -> Interaction | None:
-        change, redactor = self._options.before_record_response, self._options.redactor
+        change, redactor = self._options.before_record_response, self._redactor
         if change is not None and interaction.response is not None:
             response = change(interaction.response)
             if response is None:
@@ -528,6 +558,14 @@ def _check_frames(response: Response) -> None:
             f"before_record_response gave a body of {length} bytes with frames of {frames}: "
             "response.with_body(...) changes both"
         )
+
+
+def _injector(options: Options, lock: threading.RLock) -> Injector | Unbroken:
+    if options.faults is None:
+        return Unbroken()
+    from cassette_stream.faults import Injector  # noqa: PLC0415 - see above
+
+    return Injector(options.faults, lock=lock)
 
 
 def _clock(pace: Pace) -> Clock:

@@ -7,14 +7,17 @@ import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from cassette_stream.cassette.match import Matcher
 from cassette_stream.cassette.model import Request, Response
-from cassette_stream.cassette.redact import Redactor
 from cassette_stream.session import current
-from cassette_stream.session.options import Faults, Options, Pace
+from cassette_stream.session.options import Options, Pace
 from cassette_stream.session.session import Session
+
+if TYPE_CHECKING:
+    from cassette_stream.cassette.redact import Redactor
+    from cassette_stream.faults import Faults
 
 __all__ = ("UseCassette", "use_cassette")
 
