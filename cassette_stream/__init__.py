@@ -57,13 +57,9 @@ if TYPE_CHECKING:
     from cassette_stream.replayer import script_of
     from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
     from cassette_stream.server import LoopbackServer
-    from cassette_stream.session import (
-        Session,
-        block_network,
-        read_cassette,
-        use_cassette,
-        write_cassette,
-    )
+    from cassette_stream.session import Session, use_cassette
+    from cassette_stream.session.files import read_cassette, write_cassette
+    from cassette_stream.session.network import block_network
     from cassette_stream.storage import CassetteNames, cassette_name
 
 __all__ = (
@@ -126,7 +122,7 @@ __all__ = (
 
 _HOMES = {
     "Cassette": "cassette",
-    "CassetteNames": "storage",
+    "CassetteNames": "storage.names",
     "ChatCompletionDeltaToolCall": "chunks",
     "ChatCompletionMessageToolCall": "chunks",
     "Choices": "chunks",
@@ -163,17 +159,17 @@ _HOMES = {
     "Wait": "script",
     "acompletion": "client",
     "arun_virtually": "clock",
-    "block_network": "session",
-    "cassette_name": "storage",
+    "block_network": "session.network",
+    "cassette_name": "storage.names",
     "completion": "client",
-    "read_cassette": "session",
+    "read_cassette": "session.files",
     "register_provider": "client",
     "run_virtually": "clock",
     "script_of": "replayer",
     "stream_chunk_builder": "chunks",
     "use_cassette": "session",
     "virtual_time": "clock",
-    "write_cassette": "session",
+    "write_cassette": "session.files",
 }
 _ROOMS = ("chaos", "dialects", "exceptions", "faults", "wire")
 

@@ -1,4 +1,7 @@
-"""Cassettes: recorded exchanges as values, and the file that holds them."""
+"""Cassettes: recorded exchanges as values, and the file that holds them.
+
+What writes them is imported when it is first asked for: most tests only read.
+"""
 
 from cassette_stream.cassette.model import (
     FORMAT_VERSION,
@@ -11,15 +14,12 @@ from cassette_stream.cassette.model import (
     Request,
     Response,
 )
-from cassette_stream.cassette.yaml_format import (
-    CassetteReader,
-    check_written,
-    dump_header,
-    dump_interaction,
-    dumps,
-    loads,
-    refit,
-)
+from cassette_stream.cassette.read import CassetteReader, loads, refit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cassette_stream.cassette.check import check_written
+    from cassette_stream.cassette.write import dump_header, dump_interaction, dumps
 
 __all__ = (
     "FORMAT_VERSION",
@@ -39,3 +39,11 @@ __all__ = (
     "loads",
     "refit",
 )
+
+
+def __getattr__(name: str) -> object:
+    if name in {"check_written", "dump_header", "dump_interaction", "dumps"}:
+        from cassette_stream.cassette import yaml_format  # noqa: PLC0415 - see above
+
+        return getattr(yaml_format, name)
+    raise AttributeError(f"module 'cassette_stream.cassette' has no attribute {name!r}")

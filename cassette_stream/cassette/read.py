@@ -25,7 +25,6 @@ from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Ori
 from cassette_stream.cassette.model import FORMAT_VERSION, Cassette, Interaction, Request
 from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.cassette.schema import read_head, read_header, read_interaction, read_request
-from cassette_stream.cassette.write import dump_interaction
 from cassette_stream.exceptions import CassetteFormatError
 
 __all__ = ("CassetteReader", "loads", "refit")
@@ -59,6 +58,8 @@ def refit(data: bytes, *, file: str) -> bytes:
     Raises:
         CassetteFormatError: Something else is wrong, too.
     """
+    from cassette_stream.cassette.write import dump_interaction  # noqa: PLC0415 - who reads does without
+
     reader = CassetteReader(data, file=file)
     parts = [reader.header]
     for at in range(len(reader)):

@@ -14,7 +14,6 @@ import ipaddress
 import socket
 import sys
 import threading
-from asyncio import base_events, proactor_events
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -69,6 +68,7 @@ _lock = threading.Lock()
 _users = 0
 _refuse: Refuse | None = None
 _undo: list[Callable[[], None]] = []
+_sees_asyncio = False
 _names: dict[str, str] = {}
 """The names by which addresses were looked up: who may look up a name may connect to it."""
 
@@ -98,6 +98,8 @@ def remove() -> None:
 @contextmanager
 def allowed() -> Iterator[None]:
     """Let through what is connected in here, and in tasks that are started in here."""
+    if _refuse is not None and not _sees_asyncio:
+        _patch_asyncio()
     token = _allowed.set(True)
     try:
         yield
@@ -221,9 +223,26 @@ def _patch_all() -> None:
     _patch(socket, "getaddrinfo", _guarded_getaddrinfo)
     for name in ("gethostbyname", "gethostbyname_ex"):
         _patch(socket, name, _guarded_gethostbyname)
+    _patch_asyncio()
+
+
+def _patch_asyncio() -> None:
+    """The event loops, once somebody has imported them: that takes long, and not all need it."""
+    global _sees_asyncio  # noqa: PLW0603 - the patch is one for the process
+    if _sees_asyncio or "asyncio" not in sys.modules:
+        return
+    from asyncio import base_events, proactor_events  # noqa: PLC0415 - see above
+
+    _sees_asyncio = True
+    _undo.append(_forget_asyncio)
     _patch(base_events.BaseEventLoop, "getaddrinfo", _guarded_loop_getaddrinfo)
     # On Windows this loop connects without the socket's own method.
     _patch(proactor_events.BaseProactorEventLoop, "sock_connect", _guarded_sock_connect)
+
+
+def _forget_asyncio() -> None:
+    global _sees_asyncio  # noqa: PLW0603 - as above
+    _sees_asyncio = False
 
 
 def _patch(owner: Any, name: str, guarded: Callable[[Any], Any]) -> None:

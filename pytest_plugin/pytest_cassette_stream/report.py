@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping
 from os.path import relpath
 from typing import TYPE_CHECKING, Any
 
-from cassette_stream.exceptions import PlanError
-from cassette_stream.faults import text_of
-
 if TYPE_CHECKING:
     from cassette_stream import Session
     from cassette_stream.faults import Strike
@@ -46,6 +43,9 @@ def _lines(session: Session) -> Iterator[str]:
 
 
 def _told(strike: Strike) -> str:
+    from cassette_stream.exceptions import PlanError  # noqa: PLC0415 - where something struck
+    from cassette_stream.faults import text_of  # noqa: PLC0415 - as above
+
     occasion = strike.occasion
     try:
         rule = text_of(strike.rule)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
-from pytest_cassette_stream.virtual import in_virtual_time
 
 if TYPE_CHECKING:
     from pytest_cassette_stream.serving import StreamServer
@@ -25,6 +24,10 @@ def running(item: pytest.Item, server: StreamServer | None) -> Iterator[None]:
     state = state_of(item)
     with ExitStack() as stack:
         if state.use is not None and state.use.virtual_time:
+            from pytest_cassette_stream.virtual import (  # noqa: PLC0415 - few tests are
+                in_virtual_time,
+            )
+
             stack.enter_context(in_virtual_time(item))
         if is_of_hypothesis(item):
             stack.enter_context(_each_afresh(item, state, server))

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
 from cassette_stream import CassetteNames, cassette_name, use_cassette
-from cassette_stream.faults import Plan, plan_of
 from pytest_cassette_stream.state import MODES, UNPLAYED, is_of_hypothesis, setting
+
+if TYPE_CHECKING:
+    from cassette_stream.faults import Plan
 
 __all__ = ("Unplayed", "Use", "cassette_named", "path_of", "seed_of", "use_of")
 
@@ -63,13 +65,17 @@ def use_of(item: pytest.Item, configured: Mapping[str, Any]) -> Use:
     if played_in_part:
         # Else each example would ask the provider.
         told["mode"] = "none"
-    told["faults"] = _seeded(told.get("faults", ()), seed_of(config))
+    if "faults" in told:
+        told["faults"] = _seeded(told["faults"], seed_of(config))
     unplayed = (
         config.getoption("cassette_unplayed")
         or told.get("unplayed")
         or config.getini("cassette_unplayed")
         or ("ignore" if is_shared else "warn")
     )
+    virtual_time = told.get("virtual_time", False)
+    if not isinstance(virtual_time, bool):
+        raise _wrong(item, f"virtual_time={virtual_time!r}: it is True or False")
     if unplayed not in UNPLAYED:
         raise _wrong(item, f"unplayed={unplayed!r}: there are {', '.join(UNPLAYED)}")
     if told["mode"] is not None and told["mode"] not in MODES:
@@ -79,7 +85,7 @@ def use_of(item: pytest.Item, configured: Mapping[str, Any]) -> Use:
         options={key: value for key, value in told.items() if key not in _OWN},
         unplayed="ignore" if played_in_part else cast("Unplayed", unplayed),
         keep_failed=bool(told.get("keep_failed", setting(config, "cassette_keep_failed"))),
-        virtual_time=bool(told.get("virtual_time", False)),
+        virtual_time=virtual_time,
     )
 
 
@@ -154,6 +160,8 @@ def _marked(item: pytest.Item) -> tuple[str | None, dict[str, Any]]:
 
 
 def _seeded(faults: Any, seed: int | None) -> Plan:
+    from cassette_stream.faults import plan_of  # noqa: PLC0415 - few tests break anything
+
     plan = plan_of(faults)
     return plan if seed is None else replace(plan, seed=seed)
 
