@@ -197,7 +197,11 @@ def test_it(client, stream_server, text):
     ("told", "outcomes", "words"),
     [
         ("play('openai_txt')", {"failed": 1}, "*there is no cassette *openai_txt.yaml*"),
-        ("play('openai_text', faults='body.fin@event=3')", {"passed": 1, "errors": 1}, "*body.fin@event=3*"),
+        (
+            "play('openai_text', faults='body.fin@event=3')",
+            {"passed": 1, "errors": 1},
+            "*body.fin@event=3*",
+        ),
         ("play('openai_text', faults='connect.dns')", {"failed": 1}, "*does not happen at a*"),
         ("answer(7)", {"failed": 1}, "*a model answers with a text*not 7*"),
     ],

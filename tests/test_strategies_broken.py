@@ -293,7 +293,7 @@ def test_what_cannot_strike_is_told_at_once() -> None:
         (lambda: faults(layer="connect", harmful=False), "name other layers"),
         (lambda: plans(ONE, max_rules=0), "1 or more"),
     ],
-    ids=str,
+    ids=lambda it: it if isinstance(it, str) else "given",
 )
 def test_arguments_are_checked_when_a_strategy_is_made(make: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
