@@ -19,7 +19,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rest soak check sdk-test plugin-test bench clients clean
+.PHONY: help demo test rest soak check sdk-test plugin-test bench clients decoders clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
@@ -30,6 +30,7 @@ help:
 	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
 	@echo 'make plugin-test  our pytest plugin beside others, and on the major version of pytest before'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
+	@echo 'make decoders  point the laws at the decoders of today, and write docs/decoders.md'
 	@echo 'make bench     the benchmarks, beside their peers'
 
 $(VENV)/test.stamp: pyproject.toml
@@ -77,7 +78,7 @@ soak: $(VENV)/test.stamp
 
 rest: $(VENV)/test.stamp
 	CASSETTE_STREAM_REST=1 $(BIN)/python -m pytest -n auto
-	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py tests/test_fuzz.py
 
 sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-sdks/bin/python -m pytest -m sdk tests
@@ -88,9 +89,12 @@ plugin-test: .venv-plugins/plugins.stamp .venv-pytest8/pytest8.stamp
 	.venv-pytest8/bin/python -m pytest tests/test_plugin.py
 
 bench: .venv-bench/peers.stamp
-	@for name in sse cassettes live_tee recording replay chaos completion imports; do \
+	@for name in sse cassettes live_tee recording journal replay chaos completion imports plugin; do \
 		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
 	done
+
+decoders: $(VENV)/test.stamp
+	$(BIN)/python docs/decoders.py
 
 clients: .venv-clients/clients.stamp
 	.venv-clients/bin/python docs/clients.py

@@ -111,17 +111,27 @@ def client():
     pytester.runpytest(*env_free).assert_outcomes(passed=3)
 
 
-def test_the_law_runs_as_it_stands(tmp_path: Path) -> None:
+def test_the_laws_run_as_they_stand(tmp_path: Path) -> None:
     code = block("chunkings(RECORDED)")
     told = run(
         tmp_path,
+        "from hypothesis import settings\n"
+        "from cassette_stream import stream_chunk_builder as accumulate\n"
         "from cassette_stream.wire import SSEDecoder\n"
+        "settings.register_profile('few', max_examples=20)\n"
+        "settings.load_profile('few')\n"
         "RECORDED = 'data: \\u00e9\\r\\n\\r\\ndata: [DONE]\\n\\n'.encode()\n"
         "def decode(chunks):\n"
-        "    decoder = SSEDecoder()\n"
+        "    decoder = SSEDecoder(errors='replace')\n"
         "    return [event for chunk in chunks for event in decoder.feed(chunk)]\n"
+        "def my_answer(chunks):\n"
+        "    return accumulate(chunks).choices[0].message.content\n"
         + code
-        + "test_my_decoder_does_not_care_about_boundaries()\nprint('held')\n",
+        + "test_my_decoder_does_not_care_about_boundaries()\n"
+        "test_my_client_says_what_the_model_said()\n"
+        "test_my_decoder_keeps_the_laws()\n"
+        "test_my_accumulator_survives_every_provider()\n"
+        "print('held')\n",
     )
 
     assert told == "held\n"
