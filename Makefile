@@ -78,7 +78,8 @@ soak: $(VENV)/test.stamp
 
 rest: $(VENV)/test.stamp
 	CASSETTE_STREAM_REST=1 $(BIN)/python -m pytest -n auto
-	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py tests/test_fuzz.py
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py \
+		tests/test_fuzz.py::test_what_nobody_meant_is_read_or_refused
 
 sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-sdks/bin/python -m pytest -m sdk tests

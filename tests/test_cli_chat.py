@@ -488,7 +488,7 @@ def other(path: Path) -> Path:
 UNWRITABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a folder": (folder, "is a folder"),
     "no cassette": (other, "1:1: "),
-    "below a file": (lambda path: other(path) / "run.yaml", "cannot be locked"),
+    "below a file": (lambda path: other(path) / "run.yaml", "cannot be written"),
 }
 
 

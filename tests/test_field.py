@@ -308,7 +308,7 @@ def post(body: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("mode", "count"), [("once", 16), ("new_episodes", 16), ("all", 9), ("rewrite", 2)]
+    ("mode", "count"), [("once", 9), ("new_episodes", 9), ("all", 9), ("rewrite", 2)]
 )
 def test_sessions_that_write_one_file_at_once_lose_nothing_that_their_mode_keeps(
     tmp_path: Path, mode: str, count: int

@@ -347,7 +347,7 @@ class Session:
     def _save(self) -> list[Exception]:
         """Write what was recorded, and give what went wrong with it."""
         problems: list[Exception] = []
-        if not self._slots:
+        if not self._slots and self._journal is None:
             return problems
         from cassette_stream.session.incomplete import warn_of  # noqa: PLC0415 - see above
         from cassette_stream.session.notes import settle  # noqa: PLC0415 - see above
