@@ -153,3 +153,35 @@ def test_it_without_a_marker(chaos, event):
     )
 
     pytester.runpytest().assert_outcomes(passed=2)
+
+
+def test_what_a_sweep_records_first_is_in_the_summary(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        SUBJECT
+        + """
+def test_it(chaos, stream_server):
+    chaos.check(careful, "body.fin", args=[f"{stream_server.openai_url}/chat/completions"])
+"""
+    )
+    result = pytester.runpytest()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 recorded, *", "recorded *test_it.yaml"])
+
+
+def test_what_fails_before_a_sweep_is_not_recorded(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        SUBJECT
+        + """
+def fails(url):
+    careful(url)
+    raise KeyError("a mistake")
+
+
+def test_it(chaos, stream_server):
+    chaos.check(fails, "body.fin", args=[f"{stream_server.openai_url}/chat/completions"])
+"""
+    )
+    pytester.runpytest().assert_outcomes(failed=1)
+
+    assert [path.name for path in pytester.path.rglob("*.yaml")] == ["count.yaml"]

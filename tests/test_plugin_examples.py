@@ -134,6 +134,39 @@ def test_it(stream_server, text):
     pytester.runpytest("-k", "test_it").assert_outcomes(passed=1, deselected=1)
 
 
+def test_a_state_machine_runs_beside_a_server_and_plays(pytester: pytest.Pytester) -> None:
+    pytester.makeini(INI)
+    pytester.makepyfile(
+        GIVEN
+        + """
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+
+def test_served(stream_server):
+    assert httpx.get(stream_server.url).status_code == 404
+
+
+class Machine(RuleBasedStateMachine):
+    @rule()
+    def play(self):
+        assert ask(offline) == [b"data: 1\\n\\n", b"data: 2\\n\\n"]
+
+
+TestMachine = pytest.mark.cassette("a", allow_repeats=True)(Machine.TestCase)
+
+
+class Counting(RuleBasedStateMachine):
+    @rule()
+    def count(self):
+        pass
+
+
+TestCounting = Counting.TestCase
+"""
+    )
+    pytester.runpytest().assert_outcomes(passed=4)
+
+
 def test_a_test_without_a_cassette_is_told_so(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(current_cassette):\n    current_cassette()\n")
     result = pytester.runpytest()

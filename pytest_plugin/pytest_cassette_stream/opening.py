@@ -12,7 +12,7 @@ from cassette_stream.exceptions import CassetteNotFoundError, UnplayedError, Unp
 from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
 from pytest_cassette_stream.use import Use
 
-__all__ = ("opened",)
+__all__ = ("count_recorded", "opened")
 
 
 def opened(item: pytest.Item, use: Use) -> Generator[Session]:
@@ -46,13 +46,18 @@ def opened(item: pytest.Item, use: Use) -> Generator[Session]:
 
 
 def _count(state: State, session: Session) -> None:
+    count_recorded(state, session)
     state.add(
-        recorded=0 if session.discarded else len(session.recorded),
         replayed=len(session.played),
         unplayed=len(session.unplayed) if state.went_well else 0,
         struck=len(session.strikes),
     )
+
+
+def count_recorded(state: State, session: Session) -> None:
+    """Let the summary tell what *session* has written."""
     if session.recorded and not session.discarded:
+        state.add(recorded=len(session.recorded))
         state.counts["file"] = str(session.path)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_cassette_stream.state import State, is_of_hypothesis, state_of
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ __all__ = ("running",)
 
 
 @contextmanager
-def running(item: pytest.Item, server: StreamServer | None) -> Iterator[None]:
+def running(item: Any, server: StreamServer | None) -> Iterator[None]:
     """What the call of *item* happens in."""
     state = state_of(item)
     with ExitStack() as stack:
@@ -29,7 +27,8 @@ def running(item: pytest.Item, server: StreamServer | None) -> Iterator[None]:
             )
 
             stack.enter_context(in_virtual_time(item))
-        if is_of_hypothesis(item):
+        if is_of_hypothesis(item) and hasattr(item.obj, "hypothesis"):
+            # A state machine has no handle: what it plays needs allow_repeats=True.
             stack.enter_context(_each_afresh(item, state, server))
         yield
 

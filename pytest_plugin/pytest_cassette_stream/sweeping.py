@@ -11,8 +11,9 @@ from typing import Any
 import anyio
 import pytest
 
-from cassette_stream import chaos, use_cassette
+from cassette_stream import Session, chaos, use_cassette
 from cassette_stream.chaos import Report, Shrunk
+from pytest_cassette_stream.opening import count_recorded
 from pytest_cassette_stream.state import state_of
 from pytest_cassette_stream.use import Use, cassette_named, seed_of
 
@@ -89,21 +90,27 @@ class Chaos:
         if cassette is not None:
             return cassette_named(self._item(), cassette), of_marker | options
         if not use.path.exists() and use.options.get("mode") != "none":
-            _record(subject, use, options)
+            count_recorded(state_of(self._item()), _record(subject, use, options))
         return use.path, of_marker | options
 
 
-def _record(subject: Callable[..., Any], use: Use, options: dict[str, Any]) -> None:
-    """Let *subject* do once what will be broken."""
+def _record(subject: Callable[..., Any], use: Use, options: dict[str, Any]) -> Session:
+    """Let *subject* do once what will be broken; nothing is written where it fails."""
     call = functools.partial(subject, *options.get("args", ()), **options.get("kwargs", {}))
     told = {key: value for key, value in use.options.items() if key != "faults"}
-    with use_cassette(use.path, **told):
-        result = call()
-        if inspect.isawaitable(result) or isinstance(result, AsyncIterator):
-            anyio.run(_whole, result, backend=options.get("backend", "asyncio"))
-        elif isinstance(result, Iterator):
-            for _ in result:
-                pass
+    with use_cassette(use.path, **told) as session:
+        try:
+            result = call()
+            if inspect.isawaitable(result) or isinstance(result, AsyncIterator):
+                anyio.run(_whole, result, backend=options.get("backend", "asyncio"))
+            elif isinstance(result, Iterator):
+                for _ in result:
+                    pass
+        except BaseException:
+            if not use.keep_failed:
+                session.discard()
+            raise
+    return session
 
 
 async def _whole(result: Any) -> None:
