@@ -11,6 +11,7 @@ from hypothesis import settings
 from support import CORPUS, SOAK
 
 pytest_plugins = ["pytester"]
+collect_ignore = ["downstream"]  # a project of its own, which test_downstream.py runs
 
 REST = bool(os.environ.get("CASSETTE_STREAM_REST"))
 
