@@ -6,6 +6,8 @@ import http.client
 import inspect
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -982,3 +984,37 @@ def test_a_chunk_that_its_caller_did_not_wait_for_was_not_delivered(
     with use_cassette(tmp_path / "a.yaml", mode="none", faults=rule) as session:
         session.note_deliveries()
         run_virtually(cut_short, session)
+
+
+LATE = """
+import sys
+from cassette_stream import use_cassette
+from cassette_stream.exceptions import CassetteMissError
+
+assert not {"httpx", "httpx2"} & set(sys.modules)
+with use_cassette(sys.argv[1], mode="once") as session:
+    assert not {"httpx", "httpx2"} & set(sys.modules)
+    import httpx2, httpx
+    for library in (httpx, httpx2):
+        answer = lambda request: library.Response(200, text=library.__name__)
+        with library.Client(transport=library.MockTransport(answer)) as client:
+            client.get("https://api.test/" + library.__name__)
+    loaders = httpx.__loader__, httpx2.__spec__.loader
+    assert [type(it).__name__ for it in loaders] == ["SourceFileLoader"] * 2
+    finders = len(sys.meta_path)
+assert len(session.recorded) == 2
+assert len(sys.meta_path) == finders - 1
+with use_cassette(sys.argv[1], mode="none"):
+    print(httpx2.get("https://api.test/httpx2").text, httpx.get("https://api.test/httpx").text)
+assert httpx.Client._transport_for_url.__module__ == "httpx._client"
+"""
+
+
+def test_a_library_that_is_imported_late_is_seen_and_none_is_imported_for_this(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-W", "error", "-c", LATE, str(tmp_path / "a.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+    assert done.stdout == "httpx2 httpx\n"

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import assert_type
 
 import httpx
+import respx
 
 from cassette_stream import (
+    Cassette,
     CustomStreamWrapper,
     Interaction,
     LoopbackServer,
@@ -21,8 +23,11 @@ from cassette_stream import (
     completion,
     exceptions,
     faults,
+    read_cassette,
+    run_virtually,
     use_cassette,
     wire,
+    write_cassette,
 )
 
 
@@ -30,11 +35,25 @@ def as_a_context_manager(path: Path) -> None:
     with use_cassette(path, mode="none", pace=10.0, faults=["body.fin@event=6"]) as session:
         assert_type(session, Session)
         assert_type(session.interactions, tuple[Interaction, ...])
+        assert_type(session.respx(respx.mock), respx.Route)
         assert_type(session.transport(), httpx.BaseTransport)
         assert_type(session.async_transport(), httpx.AsyncBaseTransport)
         httpx.Client(
             transport=session.transport(httpx.MockTransport(lambda _: httpx.Response(200)))
         )
+
+
+def as_a_value(path: Path) -> None:
+    cassette = assert_type(read_cassette(path), Cassette)
+    write_cassette(path, cassette, redact=None)
+
+
+async def one() -> int:
+    return 1
+
+
+def in_virtual_time() -> None:
+    assert_type(run_virtually(one, backend="trio"), int)
 
 
 async def in_asynchronous_code() -> None:
