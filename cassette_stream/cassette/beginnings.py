@@ -6,7 +6,7 @@ A text of which this is not said can go on as it likes: nothing of it is part of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from cassette_stream.cassette.secrets import PREFIXES
@@ -67,15 +67,32 @@ _WHOLE = {text for prefix in PREFIXES for text in spellings(prefix.decode())}
 _BEGUN = {text[:size] for text in _WHOLE for size in range(1, len(text))} - _WHOLE
 
 
+# A letter beyond ASCII is no part of a word, as it is none where secrets are searched for.
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What finds the beginning of a shape that goes on at the end of a text, or anywhere."""
-    # A letter beyond ASCII is no part of a word, as it is none where secrets are searched for.
+def _hint() -> re.Pattern[str]:
+    """What finds something wherever a shape, a sign or a URL has begun, and seldom elsewhere."""
+    letters = sorted({text[0] for text in _WHOLE})
+    words = "|".join(map(_words, letters))
+    return re.compile(rf"[%\\]|:(?:/|\Z)|-(?:-|\Z)|(?<![\w-])(?:{words})", re.ASCII)
+
+
+def _words(letter: str) -> str:
+    """What begins with this *letter*: most words begin with none of them, which is seen at once."""
+    whole = _any_of(text[1:] for text in _WHOLE if text[0] == letter)
+    begun = _any_of(text[1:] for text in _BEGUN if text[0] == letter)
+    return rf"{re.escape(letter)}(?:{whole}|(?:{begun})\Z)"
+
+
+@cache
+def _open() -> re.Pattern[str]:
+    """What finds the beginning of a shape that goes on at the end of a text."""
     whole, begun = _any_of(_WHOLE), _any_of(_BEGUN)
-    return (
-        re.compile(rf"(?<![\w-])(?:(?:{whole}){_OPEN}|(?:{begun})\Z)", re.ASCII),
-        re.compile(rf"(?<![\w-])(?:{whole})", re.ASCII),
-    )
+    return re.compile(rf"(?<![\w-])(?:(?:{whole}){_OPEN}|(?:{begun})\Z)", re.ASCII)
+
+
+@cache
+def _anywhere() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w-])(?:{_any_of(_WHOLE)})", re.ASCII)
 
 
 def _any_of(texts: Iterable[str]) -> str:
@@ -88,44 +105,53 @@ class Beginnings:
     def __init__(self, known: Iterable[str]) -> None:
         self._known: dict[str, list[str]] = {}
         self._first: set[str] = set()
-        for text in known:
+        for text in filter(None, known):
             self._known.setdefault(text[:_GRAM], []).append(text)
             self._first.update(text[:size] for size in _FEW)
-        self._grams = re.compile(f"(?=({_any_of(self._known)}))") if self._known else None
-        self._open, self._anywhere = _patterns()
+        self._hint = _hint()
+        # No known text begins where this finds nothing.
+        grams, first = _any_of(self._known), _any_of(self._first)
+        self._known_hint = re.compile(rf"{grams}|(?:{first})\Z") if self._known else None
 
     def start(self, text: str, begin: int = 0) -> int | None:
         """Where what may become a secret begins in *text*, which breaks off in it.
 
         It is looked for from *begin* on: before, it is known, none does.
         """
-        # A shape is a word, and some have one before them.
-        words = text.rfind(" ", begin, max(0, text.rfind(" ", begin)))
-        found = [self._open.search(text, max(begin, words))]
-        if "-" in text:
-            found.append(_PEM.search(text, begin))
-        if ":" in text:
-            found.append(_URL.search(text, begin))
-        if "%" in text or "\\" in text:
-            found.append(_ENCODED.search(text, begin))
+        found = []
+        if self._hint.search(text, begin):
+            # A shape is a word, and some have one before them.
+            words = text.rfind(" ", begin, max(0, text.rfind(" ", begin)))
+            found = [
+                _open().search(text, max(begin, words)),
+                _PEM.search(text, begin),
+                _URL.search(text, begin),
+            ]
+            if text.find("%", begin) >= 0 or text.find("\\", begin) >= 0:
+                found.append(_ENCODED.search(text, begin))
         starts = [match.start() for match in found if match]
-        if self._grams is not None:
+        hint = self._known_hint
+        if hint is not None and hint.search(text, max(0, begin - _GRAM)):
             starts += [len(text) - size for size in _FEW if text[-size:] in self._first]
             starts += [
-                match.start()
-                for match in self._grams.finditer(text, begin)
-                if any(it.startswith(text[match.start() :]) for it in self._known[match[1]])
+                start
+                for start, known in self._knowns(text, begin)
+                if known.startswith(text[start:])
             ]
-        return min(starts, default=None)
+        return min(starts) if starts else None
 
     def may_have_ended(self, text: str, begin: int) -> bool:
         """Whether one that began at *begin* in *text*, or behind, may have come to its end."""
-        if self._anywhere.search(text, begin):
+        if _anywhere().search(text, begin):
             return True
         if any(sign in text for sign in _SIGNS):
             return True
-        return self._grams is not None and any(
-            text.startswith(known, match.start())
-            for match in self._grams.finditer(text, begin)
-            for known in self._known[match[1]]
-        )
+        return any(text.startswith(known, start) for start, known in self._knowns(text, begin))
+
+    def _knowns(self, text: str, begin: int) -> Iterator[tuple[int, str]]:
+        """The known texts that begin in *text*, and where, by their first letters."""
+        for gram, known in self._known.items():
+            start = text.find(gram, begin)
+            while start >= 0:
+                yield from ((start, it) for it in known)
+                start = text.find(gram, start + 1)
