@@ -6,6 +6,7 @@ It is in `downstream`, is never collected with ours, and is always run in a copy
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def run_with_workers(project: Path, *arguments: str) -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-n2", "-p", "no:randomly", *arguments],
         cwd=project,
+        # What they run was measured in this process.
+        env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
         capture_output=True,
         text=True,
         encoding="utf-8",
