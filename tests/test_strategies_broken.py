@@ -28,6 +28,7 @@ from cassette_stream import (
     write_cassette,
 )
 from cassette_stream.clock import VirtualClock
+from cassette_stream.exceptions import CassetteNotFoundError
 from cassette_stream.faults import Event, Plan, Rule, catalogue
 from cassette_stream.faults.place import kind_of
 from cassette_stream.script import framed
@@ -275,6 +276,13 @@ def test_what_cannot_strike_is_told_at_once() -> None:
     page = Cassette(interactions=read_cassette(ONE).interactions)
     with pytest.raises(ValueError, match="name other layers"):
         plans(page, layer="end")
+
+
+def test_plans_of_what_is_not_recorded_yet_say_where_to_record_it(tmp_path: Path) -> None:
+    with pytest.raises(CassetteNotFoundError, match="record one") as raised:
+        plans(tmp_path / "none.yaml")
+
+    assert "record it by a test of another module" in raised.value.__notes__[0]
 
 
 @pytest.mark.parametrize(

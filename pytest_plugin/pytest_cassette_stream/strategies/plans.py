@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cassette_stream import Cassette, read_cassette
+from cassette_stream.exceptions import CassetteNotFoundError
 from cassette_stream.faults import Injector, Plan, Rule, catalogue
 from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.faults import parameters_of, rows
@@ -53,7 +54,14 @@ def plans(
         TypeError: *cassette* is something else.
     """
     if isinstance(cassette, str | Path):
-        cassette = read_cassette(cassette)
+        try:
+            cassette = read_cassette(cassette)
+        except CassetteNotFoundError as error:
+            error.add_note(
+                "plans reads it where the strategy is made, which is when its module is imported: "
+                "record it by a test of another module"
+            )
+            raise
     if not isinstance(cassette, Cassette):
         raise TypeError(f"plans breaks a Cassette, or one at a path, not {cassette!r}")
     most = whole_number("max_rules", max_rules, low=1)
