@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +21,7 @@ settings.register_profile(
     "suite",
     parent=settings.get_profile("ci" if os.environ.get("CI") else "default"),
     deadline=None,
-    max_examples=100 if SOAK or REST else 50,
+    max_examples=100 if SOAK or REST else 30,
 )
 settings.load_profile("suite")
 
@@ -52,6 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = set(items) - left_out
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """Spare every later collection of garbage the thousands of tests, which live to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 NO_CORPUS = "no corpus of public streams here: set CASSETTE_STREAM_CORPUS to its folder"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 
 import pytest
 from inner import INI, MODULE
 
+pytest.importorskip("pytest_recording", reason="the others are in the group 'plugins'")
 pytestmark = pytest.mark.plugins
 
 OURS = """
@@ -176,10 +176,6 @@ def test_ours_and_theirs_do_what_they_do_alone(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, *, ours_first: bool
 ) -> None:
     other = OTHERS[name]
-    try:
-        importlib.import_module(other.module.partition(".")[0])
-    except ImportError:
-        pytest.skip(f"{name} is in the group 'plugins': make plugin-test")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini(
         INI.replace(

@@ -19,7 +19,7 @@ RECORDS = ("test_shared.py", "test_first.py", "test_async.py", "test_anthropic.p
 # The laws have tests of their own, which draw more.
 FEWER = """
 from hypothesis import settings
-settings.register_profile("fewer", max_examples=15, deadline=None, derandomize=True)
+settings.register_profile("fewer", max_examples=8, deadline=None, derandomize=True)
 settings.load_profile("fewer")
 """
 

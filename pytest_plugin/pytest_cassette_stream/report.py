@@ -22,7 +22,8 @@ _BLANK_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
 
 def section(session: Session) -> tuple[str, str]:
     """The heading and the text that a failing test has in its report."""
-    return f"cassette {session.path} (mode {session.mode.value})", "\n".join(_lines(session))
+    path = min(str(session.path), relpath(session.path), key=len)
+    return f"cassette {path} (mode {session.mode.value})", "\n".join(_lines(session))
 
 
 def _lines(session: Session) -> Iterator[str]:
