@@ -201,7 +201,13 @@ def test_a_value_shows_itself_as_what_makes_it(
 def test_hypothesis_prints_an_example_as_what_makes_it(strategy: st.SearchStrategy[object]) -> None:
     failed: list[object] = []
 
-    @settings(derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    @settings(
+        derandomize=True,
+        database=None,
+        max_examples=100,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     @given(value=strategy)
     def fails(value: object) -> None:
         if len(repr(value)) > 60:
@@ -409,7 +415,12 @@ def test_an_example_shrinks_to_the_known_one(
         strategy,
         lambda it: bool(wanted(it)),
         # Explaining takes four times as long as shrinking, and nobody reads it here.
-        settings=settings(derandomize=True, database=None, phases=[Phase.generate, Phase.shrink]),
+        settings=settings(
+            derandomize=True,
+            database=None,
+            max_examples=100,
+            phases=[Phase.generate, Phase.shrink],
+        ),
     )
 
     assert found == expected
