@@ -25,12 +25,12 @@ import msgspec
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire.jsonarray import JSONArrayDecoder
 
-__all__ = ("Lane", "Said", "events", "lanes", "texts")
+__all__ = ("IDENTITIES", "Lane", "Said", "events", "lanes", "texts")
 
 _Key: TypeAlias = tuple[Any, ...]
 _Strings: TypeAlias = dict[_Key, list[str]]
 
-_IDENTITIES = ("index", "output_index", "content_index", "type")
+IDENTITIES = ("index", "output_index", "content_index", "type")
 """Members that tell which of several things that are under way an event goes on with."""
 
 _DEEPEST = 64
@@ -145,7 +145,7 @@ def _sort(value: Any, key: _Key, strings: _Strings, depth: int = 0) -> None:
 
 
 def _key(key: _Key, members: dict[str, Any]) -> _Key:
-    names = [members[name] for name in _IDENTITIES if name in members]
+    names = [members[name] for name in IDENTITIES if name in members]
     return (key, *(name for name in names if not isinstance(name, dict | list)))
 
 

@@ -8,11 +8,10 @@ is let go has ever written a part of a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 
-from cassette_stream.cassette.beginnings import Beginnings
-from cassette_stream.cassette.lanes import Said, events
 from cassette_stream.cassette.redact import Redaction
+from cassette_stream.cassette.suspicion import Suspicion
 
 __all__ = ("Masker",)
 
@@ -22,17 +21,11 @@ _LONG = 16
 """A shorter word is no secret unless somebody said so."""
 
 _SUSPECT = re.compile(rb'[^"{} \t\r\n]{%d}' % _LONG)
-_KEPT, _SLACK = 32, 256
-"""Letters of a lane in which no secret has begun, and by which one that does may be known."""
-
 _BEHIND = 2048
 """Bytes that were let go and tell what stands behind them: most are a few events."""
 
 _MOST = 256 * 1024
 """Bytes that are held at most to be let go by line; with more, the rest is at the end."""
-
-_CONSTANT = 3
-"""How often in a row a lane has to begin with the same text to be taken for an id."""
 
 _REMEMBERED, _LONGEST = 4096, 256
 
@@ -60,9 +53,11 @@ class Masker:
         # Nobody can tell what a regular expression will yet match.
         self._by_line = not redaction.patterns and any(it in content_type for it in _LINES)
         known = redaction.texts if self._by_line else ()
-        self._words = [text for text in known if not _SUSPECT.match(text)]
+        words = [text for text in known if not _SUSPECT.match(text)]
+        self._words = [text for text in words if b'"' not in text]
+        self._quoting = [text for text in words if b'"' in text]
         self._phrases = [text for text in known if b"\n" in text]
-        self._lanes = _Lanes(known)
+        self._lanes = Suspicion(known)
         self._clean: set[bytes] = set()
         self._window = b""  # what is held and was looked at
         self._start = 0  # where in the body it begins
@@ -77,9 +72,7 @@ class Masker:
             return b""
         window, seen = self._all(data), len(self._window)
         lines = window.rfind(b"\n") + 1
-        for at, said in events(window[seen:lines]):
-            # The line begins before its text, at whatever the line before ends with.
-            self._lanes.hear(said, self._start + window.rfind(b"\n", 0, seen + at) + 1)
+        pieces = self._lanes.hear(window[seen:lines], self._start + seen)
         since = self._lanes.since
         # An event that was let go may have been the begin of what is a secret only now.
         end = lines if since is None else max(0, since - self._start)
@@ -93,7 +86,13 @@ class Masker:
         # What is held so long is looked at once more, and not with each chunk.
         self._by_line = self.held < _MOST
         behind, self._behind = self._behind, (self._behind + part)[-_BEHIND:]
-        return part if self._is_plain(part) else self._redacted(part, behind)
+        if seen or end < lines:
+            pieces = None  # they are not those of the part
+        if self._is_plain(part, pieces):
+            if pieces is not None:
+                self._lanes.trust()
+            return part
+        return self._redacted(part, behind)
 
     def finish(self) -> bytes:
         """The body is over: give what was held."""
@@ -120,17 +119,23 @@ class Masker:
             start = min(start, _begun(window, phrase, end))
         return end if start == end else window.rfind(b"\n", 0, start) + 1
 
-    def _is_plain(self, part: bytes) -> bool:
-        """Whether *part* is lines of words that are no secrets, as most of a stream is."""
-        if self._lanes.were_suspect or b"-----" in part or any(it in part for it in self._words):
+    def _is_plain(self, part: bytes, pieces: Collection[bytes] | None) -> bool:
+        """Whether *part* is lines of words that are no secrets, as most of a stream is.
+
+        What is new in it is in the *pieces* between its quotes, if they are known.
+        """
+        if self._lanes.were_suspect or b"-----" in part or any(it in part for it in self._quoting):
             self._lanes.were_suspect = self._lanes.since is not None
             return False
-        fresh = {*part.split(b'"')} - self._clean
-        suspects = [piece for piece in fresh if len(piece) >= _LONG and _SUSPECT.search(piece)]
+        fresh = {*(part.split(b'"') if pieces is None else pieces)} - self._clean
+        new = b'"'.join(fresh)
+        if any(word in new for word in self._words):
+            return False
+        suspects = [it for it in fresh if len(it) >= _LONG and _SUSPECT.search(it)]
         if suspects and not self._redaction.is_clean(b'"'.join(suspects)):
             return False
         if len(self._clean) < _REMEMBERED:
-            self._clean.update(piece for piece in fresh if len(piece) <= _LONGEST)
+            self._clean.update(it for it in fresh if _LONG <= len(it) <= _LONGEST or pieces is None)
         return True
 
 
@@ -142,90 +147,3 @@ def _begun(window: bytes, phrase: bytes, end: int) -> int:
             return start
         start = window.find(phrase[:1], start + 1)
     return end
-
-
-class _Lanes:
-    """Listens for secrets that begin in one event, and may go on in another.
-
-    Attributes:
-        since: Where the first event begins in which one did.
-        were_suspect: Whether one may have ended.
-    """
-
-    def __init__(self, known: Collection[bytes]) -> None:
-        self.since: int | None = None
-        self.were_suspect = False
-        self._beginnings = Beginnings(text.decode(errors="surrogateescape") for text in known)
-        self._lanes: dict[Hashable, _Lane] = {}
-        self._open: dict[Hashable, int] = {}
-
-    def hear(self, said: Said, at: int) -> None:
-        """The event that begins *at* so many bytes says this."""
-        for key, pieces in said.items():
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = _Lane(pieces[0])
-            if pieces == lane.usual:
-                continue  # an id or a name, which nobody reads on
-            for piece in pieces:
-                self._go_on(lane, piece, at)
-            if lane.since is not None:
-                self._open[key] = lane.since
-            else:
-                self._open.pop(key, None)
-        self.since = min(self._open.values()) if self._open else None
-
-    def _go_on(self, lane: _Lane, piece: str, at: int) -> None:
-        lane.usual = None
-        if lane.times is not None:
-            lane.times = lane.times + 1 if piece == lane.first else None
-            if lane.times == _CONSTANT and len(piece) > 1:
-                lane.usual = [piece]
-                lane.since = lane.start = None
-                return
-        before, begin = lane.since, lane.start
-        if begin is None:
-            begin = len(lane.text)
-        lane.pieces.append((len(lane.text), at))
-        lane.text += piece
-        lane.start = self._beginnings.start(lane.text, begin)
-        lane.since = None if lane.start is None else lane.at(lane.start)
-        if before not in {None, lane.since} and self._beginnings.may_have_ended(lane.text, begin):
-            self.were_suspect = True
-            if lane.start is not None:
-                lane.since, lane.start = before, begin  # one goes over into the next
-                return
-        lane.forget()
-
-
-class _Lane:
-    """The last of the text of a lane, and *since* when there may be a secret in it."""
-
-    def __init__(self, first: str) -> None:
-        self.first = first
-        self.times: int | None = 0  # how often it was all that came
-        self.usual: list[str] | None = None
-        self.since: int | None = None
-        self.start: int | None = None
-        self.text = ""
-        self.pieces: list[tuple[int, int]] = []
-
-    def at(self, start: int) -> int:
-        """Where the event begins in which letter *start* of the text stands."""
-        found = (at for begin, at in reversed(self.pieces) if begin <= start)
-        return next(found, self.pieces[0][1])
-
-    def forget(self) -> None:
-        """Keep no more of the text than what stands shortly before where one may have begun."""
-        if self.start is None:
-            del self.pieces[:-1]
-        before = len(self.text) if self.start is None else self.start
-        if (gone := before - _KEPT) <= _SLACK:
-            return
-        # Where it is cut no word begins.
-        self.text = "_" + self.text[gone:]
-        self.pieces = [(begin - gone + 1, at) for begin, at in self.pieces]
-        if self.start is not None:
-            self.start -= gone - 1
-            while len(self.pieces) > 1 and self.pieces[1][0] <= self.start:
-                del self.pieces[0]
