@@ -224,3 +224,15 @@ def test_what_is_held_too_long_is_let_go_at_the_end() -> None:
     assert b"".join(map(subject.feed, chunks)) == b""
     assert subject.held == sum(map(len, chunks))
     assert even(subject.finish()) == even(whole(b"".join(chunks), STREAM, Redactor()))
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_a_token_is_known_by_a_scheme_that_is_in_an_earlier_event(size: int) -> None:
+    scheme = "Bearer "
+    parts = ["Well: ", scheme[:size], scheme[size:] + BEARER, " ok"]
+    body = "".join(map(event, parts)).encode()
+    subject = masker(redactor=Redactor())
+    out = b"".join(subject.feed(it) for it in body.splitlines(keepends=True)) + subject.finish()
+
+    assert BEARER.encode() not in whole(body, STREAM, Redactor())
+    assert even(out) == even(whole(body, STREAM, Redactor()))

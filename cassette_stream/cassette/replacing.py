@@ -188,10 +188,12 @@ class Replacing:
         if not any(self._found(text) for text in said):
             return raw
         out = bytearray(raw)
+        alone = self._found(raw)
         for lane in lanes(raw, content_type):
             for start, end, kind, secret in _disjoint(self._found(lane.text), lane.text):
                 spans = lane.back(start, end)
-                if len(spans) > 1:
+                # One that lies in a single event may be known by what an earlier one says.
+                if len(spans) > 1 or not any(_covers(it, spans[0]) for it in alone):
                     like = b"".join(raw[begin:after] for begin, after in spans)
                     stands_in = self._placeholder(secret, like)
                     self._report(stands_in, kind, place, raw, spans[0])
@@ -235,6 +237,10 @@ class Replacing:
 
 
 _NUMBER = re.compile(rb"REDACTED-([1-9][0-9]{0,8})")
+
+
+def _covers(found: _Found, span: tuple[int, int]) -> bool:
+    return found.start <= span[0] and span[1] <= found.end
 
 
 def _tail(secret: bytes, raw: bytes) -> int:
