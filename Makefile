@@ -86,8 +86,9 @@ sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
 	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
 
 plugin-test: .venv-plugins/plugins.stamp .venv-pytest8/pytest8.stamp
-	.venv-plugins/bin/python -m pytest -p no:randomly -p no:recording -p no:cassetter -p no:asyncio -m plugins tests
-	.venv-pytest8/bin/python -m pytest tests/test_plugin.py
+	.venv-plugins/bin/python -m pytest -n auto -p no:randomly -p no:recording -p no:cassetter -p no:asyncio \
+		-m plugins tests/test_plugin_asyncio.py tests/test_plugin_beside.py
+	.venv-pytest8/bin/python -m pytest -n auto $(wildcard tests/test_plugin*.py)
 
 bench: .venv-bench/peers.stamp
 	@for name in sse cassettes live_tee recording journal replay chaos completion imports plugin; do \
