@@ -236,3 +236,14 @@ def test_a_token_is_known_by_a_scheme_that_is_in_an_earlier_event(size: int) -> 
 
     assert BEARER.encode() not in whole(body, STREAM, Redactor())
     assert even(out) == even(whole(body, STREAM, Redactor()))
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_a_known_secret_is_held_that_begins_with_the_first_letters_of_a_lane(size: int) -> None:
+    parts = [PASSPHRASE[:size], PASSPHRASE[size:], " ok"]
+    body = "".join(map(event, parts)).encode()
+    subject = masker()
+    out = b"".join(subject.feed(it) for it in body.splitlines(keepends=True)) + subject.finish()
+
+    assert Beginnings([PASSPHRASE]).start(PASSPHRASE[:size]) == 0
+    assert even(out) == even(whole(body, STREAM))

@@ -132,7 +132,7 @@ class Beginnings:
         starts = [match.start() for match in found if match]
         hint = self._known_hint
         if hint is not None and hint.search(text, max(0, begin - _GRAM)):
-            starts += [len(text) - size for size in _FEW if text[-size:] in self._first]
+            starts += [max(0, len(text) - it) for it in _FEW if text[-it:] in self._first]
             starts += [
                 start
                 for start, known in self._knowns(text, begin)
