@@ -18,20 +18,12 @@ from http import HTTPStatus
 from cassette_stream.cassette.model import Ending, Headers, How, Interaction, Request, Response
 from cassette_stream.script import FailureKind
 
-__all__ = ("Recorder", "coding_of", "headers_of", "undoing")
+__all__ = ("Recorder", "coding_of", "undoing")
 
 # wbits of zlib: 16 + 15 reads a gzip member, 15 a zlib stream. RFC 9110, 8.4.1, calls
 # the latter "deflate"; a raw deflate stream under that name does not decode here and so
 # stays as it was sent.
 _CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-
-
-def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
-    """Raw header lines as a cassette keeps them: lower-case name, values in order."""
-    grouped: dict[str, list[str]] = {}
-    for name, value in pairs:
-        grouped.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-    return {name: tuple(values) for name, values in grouped.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
-from cassette_stream.recorder import Recorder, headers_of
+from cassette_stream.recorder import Recorder
 from cassette_stream.replayer import script_of
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait, timeline
+from cassette_stream.transport.headers import headers_of
 
 DATE = datetime(2026, 11, 23, 9, 30, 12, 401000, tzinfo=UTC)
 REQUEST = Request(method="POST", url="https://api.test/v1/chat", body=b"{}")

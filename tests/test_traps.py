@@ -33,7 +33,7 @@ from cassette_stream.cassette import (
     dumps,
 )
 from cassette_stream.cassette.events import LIBYAML, PURE, Source
-from cassette_stream.cassette.json_text import compact
+from cassette_stream.cassette.json_values import compact
 from cassette_stream.script import FailureKind
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 1000, tzinfo=UTC)

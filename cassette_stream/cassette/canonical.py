@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from array import array
 
+from cassette_stream.cassette.characters import forbidden
 from cassette_stream.cassette.frames import microseconds, read_frames
 from cassette_stream.cassette.model import Ending, Headers, How, Response
-from cassette_stream.cassette.scalars import forbidden
 
 __all__ = ("read_canonical",)
 

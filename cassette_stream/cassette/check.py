@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from cassette_stream.cassette.json_text import compact, exact_json
+from cassette_stream.cassette.json_text import exact_json
+from cassette_stream.cassette.json_values import compact
 from cassette_stream.cassette.model import Cassette, Interaction, Request, Response
 from cassette_stream.cassette.read import CassetteReader
 from cassette_stream.exceptions import CassetteError

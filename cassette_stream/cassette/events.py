@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, Protocol, TypeAlias
 
 import yaml
@@ -88,6 +87,8 @@ class Origin:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """What there is instead of *word*, for the end of an error message."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only messages need it
+
     guess = "".join([f"did you mean '{near}'? " for near in get_close_matches(word, known, 1)])
     return f"{guess}known are {', '.join(sorted(known))}"
 

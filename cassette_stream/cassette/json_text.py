@@ -6,25 +6,18 @@ A body goes under ``json:`` only if what is read back is an equal value; else it
 from __future__ import annotations
 
 import json
-from typing import TypeAlias, TypeGuard
+from typing import TypeGuard
 
+from cassette_stream.cassette.json_values import JSON, compact
 from cassette_stream.cassette.scalars import MAX_KEY, inline, string
 
-__all__ = ("JSON", "compact", "exact_json", "write_json")
-
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+__all__ = ("exact_json", "write_json")
 
 MAX_DEPTH = 62
 """Lists and maps within each other; the reader takes two more, for what is around them."""
 
 MAX_NODES = 100_000
 """Beyond that many values nobody reads it as YAML, and reading it is slow."""
-
-
-def compact(value: JSON) -> bytes:
-    """*value* as JSON without blanks, in the order of its keys."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode()
 
 
 def exact_json(body: bytes) -> dict[str, JSON] | list[JSON] | None:

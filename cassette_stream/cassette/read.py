@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from cassette_stream.cassette.canonical import read_canonical
+from cassette_stream.cassette.characters import forbidden
 from cassette_stream.cassette.documents import (
     RESPONSE,
     Span,
@@ -23,7 +24,6 @@ from cassette_stream.cassette.documents import (
 )
 from cassette_stream.cassette.events import LIBYAML, LIMITS, Events, Limits, Origin, Source
 from cassette_stream.cassette.model import FORMAT_VERSION, Cassette, Interaction, Request
-from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.cassette.schema import read_head, read_header, read_interaction, read_request
 from cassette_stream.exceptions import CassetteFormatError
 

@@ -20,7 +20,7 @@ import yaml
 
 from cassette_stream.cassette.events import Events, nearest
 from cassette_stream.cassette.frames import microseconds, read_frames
-from cassette_stream.cassette.json_text import JSON, compact
+from cassette_stream.cassette.json_values import JSON, compact
 from cassette_stream.cassette.model import FORMAT_VERSION, Headers, How
 from cassette_stream.exceptions import CassetteVersionError
 from cassette_stream.script import FailureKind

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from cassette_stream.cassette.binary import EVENT_STREAM, base64, event_stream
+from cassette_stream.cassette.characters import forbidden
 from cassette_stream.cassette.frames import fold_frames, milliseconds
 from cassette_stream.cassette.json_text import exact_json, write_json
 from cassette_stream.cassette.model import (
@@ -23,7 +24,7 @@ from cassette_stream.cassette.model import (
     Request,
     Response,
 )
-from cassette_stream.cassette.scalars import block, flow, forbidden, inline, quoted
+from cassette_stream.cassette.scalars import block, flow, inline, quoted
 from cassette_stream.exceptions import CassetteError
 
 __all__ = ("dump_header", "dump_interaction", "dumps")

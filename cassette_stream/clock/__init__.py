@@ -12,13 +12,13 @@ from __future__ import annotations
 from cassette_stream.clock.here import clock_here
 from cassette_stream.clock.paced import PacedClock
 from cassette_stream.clock.real import Clock, RealClock
-from cassette_stream.clock.run import arun_virtually, run_virtually
-from cassette_stream.clock.threads import TimeByName, time_by_name, virtual_time
 from cassette_stream.clock.virtual import VirtualClock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cassette_stream.clock.loop import VirtualLoop
+    from cassette_stream.clock.run import arun_virtually, run_virtually
+    from cassette_stream.clock.threads import TimeByName, time_by_name, virtual_time
 
 __all__ = (
     "Clock",
@@ -35,10 +35,20 @@ __all__ = (
 )
 
 
-def __getattr__(name: str) -> object:
-    if name == "VirtualLoop":
-        # Its base class takes asyncio, which most of those who want a clock do without.
-        from cassette_stream.clock.loop import VirtualLoop  # noqa: PLC0415
+_HOMES = {
+    "TimeByName": "threads",
+    "VirtualLoop": "loop",
+    "arun_virtually": "run",
+    "run_virtually": "run",
+    "time_by_name": "threads",
+    "virtual_time": "threads",
+}
+"""What most of those who want a clock do without."""
 
-        return VirtualLoop
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        import importlib  # noqa: PLC0415 - as above
+
+        return getattr(importlib.import_module(f"cassette_stream.clock.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'cassette_stream.clock' has no attribute {name!r}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from yaml.reader import ReaderError
 
+from cassette_stream.cassette.characters import forbidden
 from cassette_stream.cassette.events import Events, Origin
 from cassette_stream.cassette.json_text import write_json
-from cassette_stream.cassette.scalars import forbidden
 from cassette_stream.cassette.values import take_value
 from cassette_stream.exceptions import CassetteFormatError, PlanError
 from cassette_stream.faults.draws import Distribution, Range

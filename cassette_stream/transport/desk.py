@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
 from cassette_stream.clock import Clock
-from cassette_stream.recorder import Recorder, headers_of
 from cassette_stream.script import FailureKind, Script
 from cassette_stream.transport.errors import failure_of
+from cassette_stream.transport.headers import headers_of
+
+if TYPE_CHECKING:
+    from cassette_stream.recorder import Recorder
 
 __all__ = ("Decision", "Desk", "Listener", "Notes", "Pass", "Play", "Recording")
 

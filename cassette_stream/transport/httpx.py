@@ -13,11 +13,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, assert_never
 
 from cassette_stream.cassette.model import How, Request
-from cassette_stream.recorder import headers_of
 from cassette_stream.script import Emit, Fail
 from cassette_stream.transport import guard
 from cassette_stream.transport.desk import Desk, Pass, Play, Recording
 from cassette_stream.transport.errors import library_of
+from cassette_stream.transport.headers import headers_of
 from cassette_stream.transport.performance import Performance
 
 __all__ = ("OurTransport", "async_transport", "sync_transport")

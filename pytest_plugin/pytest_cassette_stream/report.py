@@ -17,7 +17,7 @@ _REPLIES = 3
 _EVENTS = 3
 _WIDTH = 200
 _TAIL = 16 * 1024
-_BLANK_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
+_BLANK_LINE = rb"(?:\r\n|\r(?!\n)|\n){2}"
 
 
 def section(session: Session) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def _delivered(request: Any, chunks: list[bytes]) -> Iterator[str]:
         if sum(map(len, tail)) >= _TAIL:
             break
     body = b"".join(tail)
-    for event in [it for it in _BLANK_LINE.split(body) if it.strip()][-_EVENTS:]:
+    for event in [it for it in re.split(_BLANK_LINE, body) if it.strip()][-_EVENTS:]:
         text = event.decode("utf-8", "backslashreplace").strip("\r\n")
         yield from (f"  {line[:_WIDTH]}{'…' * (len(line) > _WIDTH)}" for line in text.splitlines())
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,7 +24,7 @@ __all__ = ("Unplayed", "Use", "cassette_named", "path_of", "seed_of", "use_of")
 Unplayed = Literal["ignore", "warn", "fail"]
 
 _OWN = {"unplayed", "keep_failed", "virtual_time"}
-_KNOWN = _OWN | set(signature(use_cassette).parameters) - {"path"}
+_KNOWN = _OWN | (use_cassette.__kwdefaults__ or {}).keys()
 _NAMES = pytest.StashKey[dict[str, Path | str]]()
 
 
