@@ -916,6 +916,18 @@ def test_a_cassette_is_written_without_its_secrets_unless_that_is_asked_for(tmp_
     assert key in path.read_text("utf-8")
 
 
+def test_a_session_counts_how_often_each_was_played(tmp_path: Path, provider: Provider) -> None:
+    with use_cassette(tmp_path / "a.yaml") as session:
+        for text in ("a", "b", "c"):
+            ask(provider, text)
+        assert session.play_counts == ()
+    with use_cassette(tmp_path / "a.yaml", mode="none", allow_repeats=True) as session:
+        for text in ("c", "a", "c"):
+            ask(offline, text)
+
+    assert session.play_counts == (1, 0, 2)
+
+
 def test_a_block_refuses_other_machines_but_not_this_one() -> None:
     with block_network(allowed_hosts=["192.0.2.*"]):
         with pytest.raises(UnguardedConnectionError, match=r"httpx .*blocked.*allowed_hosts"):

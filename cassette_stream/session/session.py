@@ -170,6 +170,11 @@ class Session:
         return self._where(played=False)
 
     @property
+    def play_counts(self) -> tuple[int, ...]:
+        """How often each interaction that could be played was, in recorded order."""
+        return tuple(self._replayer.played) if self._replayer else ()
+
+    @property
     def asked(self) -> tuple[Interaction, ...]:
         """The interactions that were asked for, each once, in the order of the requests."""
         return tuple(self._reader[number] for number in self._injector.asked)  # type: ignore[call-overload]  # they are numbers
@@ -189,7 +194,7 @@ class Session:
         self._deliveries = []
 
     def _where(self, *, played: bool) -> tuple[Interaction, ...]:
-        counts = enumerate(self._replayer.played if self._replayer else ())
+        counts = enumerate(self.play_counts)
         return tuple(self._reader[number] for number, times in counts if bool(times) is played)
 
     def check_played(self) -> None:

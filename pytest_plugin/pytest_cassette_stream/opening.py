@@ -41,15 +41,16 @@ def opened(item: pytest.Item, use: Use) -> Generator[Session]:
             manager.__exit__(type(raised) if raised else None, raised, None)
         finally:
             _count(state, session)
-    if state.went_well and session.unplayed:
+    if state.went_well and 0 in session.play_counts:
         _tell_unplayed(session, use)
 
 
 def _count(state: State, session: Session) -> None:
     count_recorded(state, session)
+    unplayed = session.play_counts.count(0)
     state.add(
-        replayed=len(session.played),
-        unplayed=len(session.unplayed) if state.went_well else 0,
+        replayed=len(session.play_counts) - unplayed,
+        unplayed=unplayed if state.went_well else 0,
         struck=len(session.strikes),
     )
 
