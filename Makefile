@@ -19,7 +19,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rest soak check sdk-test plugin-test bench clients decoders clean
+.PHONY: help demo test rest soak check sdk-test bench clients decoders clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
@@ -27,8 +27,8 @@ help:
 	@echo 'make check     lint, format, types, import contracts'
 	@echo 'make rest      the cells of the large tables that make test left out, and the whole corpus'
 	@echo 'make soak      the suite again with larger counts, without the gate'
-	@echo 'make sdk-test  the official SDKs on replay, each in an environment that it can live in'
-	@echo 'make plugin-test  our pytest plugin beside others, and on the major version of pytest before'
+	@echo 'make sdk-test  the official SDKs on replay, the plugin beside others, and older versions of both'
+	@echo 'make  our pytest plugin beside others, and on the major version of pytest before'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
 	@echo 'make decoders  point the laws at the decoders of today, and write docs/decoders.md'
 	@echo 'make bench     the benchmarks, beside their peers'
@@ -42,14 +42,8 @@ $(VENV)/check.stamp: pyproject.toml $(VENV)/test.stamp
 .venv-sdks/sdks.stamp: pyproject.toml
 	$(call environment,.venv-sdks,sdks)
 
-.venv-openai2/openai2.stamp: pyproject.toml
-	$(call environment,.venv-openai2,openai2)
-
-.venv-plugins/plugins.stamp: pyproject.toml
-	$(call environment,.venv-plugins,plugins)
-
-.venv-pytest8/pytest8.stamp: pyproject.toml
-	$(call environment,.venv-pytest8,pytest8)
+.venv-older/older.stamp: pyproject.toml
+	$(call environment,.venv-older,older)
 
 .venv-clients/clients.stamp: pyproject.toml
 	$(call environment,.venv-clients,clients)
@@ -81,14 +75,13 @@ rest: $(VENV)/test.stamp
 	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py \
 		tests/test_fuzz.py::test_what_nobody_meant_is_read_or_refused
 
-sdk-test: .venv-sdks/sdks.stamp .venv-openai2/openai2.stamp
-	.venv-sdks/bin/python -m pytest -m sdk tests
-	.venv-openai2/bin/python -m pytest tests/test_sdks.py -k openai
+# Plugins that cannot live beside each other; the tests load those that they are about.
+APART := -p no:asyncio -p no:cassetter -p no:randomly -p no:recording
 
-plugin-test: .venv-plugins/plugins.stamp .venv-pytest8/pytest8.stamp
-	.venv-plugins/bin/python -m pytest -n auto -p no:randomly -p no:recording -p no:cassetter -p no:asyncio \
-		-m plugins tests/test_plugin_asyncio.py tests/test_plugin_beside.py
-	.venv-pytest8/bin/python -m pytest -n auto $(wildcard tests/test_plugin*.py)
+sdk-test: .venv-sdks/sdks.stamp .venv-older/older.stamp
+	.venv-sdks/bin/python -m pytest -n auto $(APART) -m 'sdk or plugins' tests
+	.venv-older/bin/python -m pytest -n auto tests/test_sdks.py -k openai
+	.venv-older/bin/python -m pytest -n auto $(wildcard tests/test_plugin*.py)
 
 bench: .venv-bench/peers.stamp
 	@for name in sse cassettes live_tee recording journal replay chaos completion imports plugin; do \
@@ -102,4 +95,4 @@ clients: .venv-clients/clients.stamp
 	.venv-clients/bin/python docs/clients.py
 
 clean:
-	rm -rf .venv .venv-sdks .venv-openai2 .venv-plugins .venv-pytest8 .venv-bench .venv-clients build dist .coverage*
+	rm -rf .venv .venv-sdks .venv-older .venv-bench .venv-clients build dist .coverage*

@@ -35,8 +35,8 @@ def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of each test that is marked as a matrix, keep one cell in so many, drawn by its name.
 
-    All of them run where CASSETTE_STREAM_SOAK is set, and where they are asked for by name;
-    the others alone where CASSETTE_STREAM_REST is.
+    What is marked `rest` is left out, too. All of them run where CASSETTE_STREAM_SOAK is set,
+    and where they are asked for by name; the others alone where CASSETTE_STREAM_REST is.
     """
     if SOAK or any("::" in argument for argument in config.args):
         return
@@ -49,6 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         [one_in] = several[0].get_closest_marker("matrix").args
         ranked = sorted(several, key=lambda item: crc32(item.nodeid.encode()))
         left_out.update(ranked[-(-len(ranked) // one_in) :])
+    left_out.update(item for item in items if item.get_closest_marker("rest"))
     if REST:
         left_out = set(items) - left_out
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

@@ -52,6 +52,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("subject", [swept.naive, swept.anaive], ids=["sync", "async"])
 def test_workers_find_what_a_sweep_in_order_finds(
     subject: Any, client: Any, recording: Path

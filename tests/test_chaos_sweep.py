@@ -75,6 +75,7 @@ for subject in (swept.naive, swept.anaive):
 """
 
 
+@pytest.mark.rest
 def test_the_hash_seed_of_the_process_makes_no_difference(
     recording: Path, in_order: Report
 ) -> None:
@@ -114,6 +115,7 @@ def test_two():
 """
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("workers", [0, 2, 8] if SOAK else [2])
 def test_neither_xdist_nor_the_order_of_the_tests_makes_a_difference(
     recording: Path, pytester: pytest.Pytester, workers: int

@@ -62,6 +62,7 @@ def recorded(project: Path) -> set[str]:
     return {path.name for path in project.rglob("*.yaml")} - {"counting.yaml"}
 
 
+@pytest.mark.rest
 def test_it_records_here_and_plays_in_two_processes_in_another_order(
     pytester: pytest.Pytester, project: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_two_processes_record_in_any_order(project: Path, seed: int) -> None:
     assert then.returncode == 0, then.stdout
 
 
+@pytest.mark.rest
 def test_a_bug_of_theirs_is_found_and_told(pytester: pytest.Pytester, project: Path) -> None:
     source = project / "parley" / "answer.py"
     text = source.read_text("utf-8")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from virtually import OPTIONS, TESTS
 
-pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is in the group 'plugins'")
+pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is in the group 'sdks'")
 pytestmark = pytest.mark.plugins
 
 OTHERS = ("randomly", "recording", "cassetter", "anyio", "pytest_httpx", "respx")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from inner import INI, MODULE
 
-pytest.importorskip("pytest_recording", reason="the others are in the group 'plugins'")
+pytest.importorskip("pytest_recording", reason="the others are in the group 'sdks'")
 pytestmark = pytest.mark.plugins
 
 OURS = """

@@ -111,6 +111,7 @@ def client():
     pytester.runpytest(*env_free).assert_outcomes(passed=3)
 
 
+@pytest.mark.rest
 def test_the_laws_run_as_they_stand(tmp_path: Path) -> None:
     code = block("chunkings(RECORDED)")
     told = run(

@@ -49,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.rest
 def test_the_programs_record_once_and_then_need_no_network(folder: Path) -> None:
     with LoopbackServer() as server:
         urls = {name: url for name, url in server.environment.items() if name.endswith("_URL")}
