@@ -530,10 +530,19 @@ def environment(**more: str) -> dict[str, str]:
     return inherited | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | KEYS | more
 
 
+# As in a terminal: what is run in the background, this suite perhaps, ignores Ctrl-C.
+FOREGROUND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cassette_stream.cli import main
+main()
+"""
+
+
 def start(server: LoopbackServer, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
     asked = ["chat", "openai/m", "Hello", "--api-base", server.openai_url, *map(str, arguments)]
     return subprocess.Popen(
-        [sys.executable, "-m", "cassette_stream", *asked],
+        [sys.executable, "-c", FOREGROUND, *asked],
         **{"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
 
