@@ -108,6 +108,7 @@ def swept(subject: Any, dialect: Dialect, path: Path, faults: Any, way: str, **m
     )
 
 
+@pytest.mark.matrix(2)
 @pytest.mark.parametrize(("dialect", "said", "way"), SWEEPS if SOAK else SOME_SWEEPS)
 def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
     dialect: Dialect, said: str, way: str, tmp_path: Path

@@ -561,6 +561,19 @@ def test_a_reset_server_is_as_at_the_start_and_where_it_was(fresh: LoopbackServe
     assert openai_asked(fresh, "count to 2")["choices"][0]["message"]["content"] == "1, 2."
 
 
+def test_what_was_asked_before_a_reset_does_not_end_behind_it(fresh: LoopbackServer) -> None:
+    fresh.respond([Head(200), Emit(b"a"), Wait(600)], path="/slow")
+    with httpx.stream("GET", f"{fresh.url}/slow") as response:
+        assert next(response.iter_raw()) == b"a"
+        assert [request.url for request in fresh.requests] == [f"{fresh.url}/slow"]
+        fresh.reset()
+    assert httpx.get(f"{fresh.url}/next").status_code == 404
+    [exchange] = fresh.wait_for_exchanges(1)
+
+    assert exchange.request.url == f"{fresh.url}/next"
+    assert [exchange.request] == list(fresh.requests)
+
+
 def test_a_reset_tells_what_could_not_be_performed_and_forgets_it(fresh: LoopbackServer) -> None:
     fresh.script("/here", lambda _: iter([Emit(b"no head")]))
     assert httpx.get(f"{fresh.url}/here").status_code == 501

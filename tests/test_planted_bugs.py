@@ -381,6 +381,7 @@ def test_there_are_25_bugs_and_half_of_them_are_real() -> None:
     assert sum("#" in text for text in told) * 2 >= len(BUGS)
 
 
+@pytest.mark.matrix(2)
 @planted_bugs
 def test_a_bug_is_found_and_whoever_has_it_not_is_clean(
     bug: Bug, cassettes: Callable[[str], Path]
@@ -395,6 +396,7 @@ def test_a_bug_is_found_and_whoever_has_it_not_is_clean(
     assert not right.bad
 
 
+@pytest.mark.matrix(2)
 @planted_bugs
 def test_a_large_plan_shrinks_to_the_smallest_that_shows_the_bug(
     bug: Bug, cassettes: Callable[[str], Path]

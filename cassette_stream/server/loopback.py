@@ -70,6 +70,7 @@ class LoopbackServer:
         self._tls = tls
         self._close_notify = close_notify
         self._thread: ServerThread | None = None
+        self._asked: dict[int, Request] = {}
         self._ended: list[Exchange] = []
         self._told: set[int] = set()
         self._news = Condition()
@@ -162,7 +163,7 @@ class LoopbackServer:
         finally:
             self._played = []
             with self._news:
-                self._ended, self._told = [], set()
+                self._asked, self._ended, self._told = {}, [], set()
 
     @property
     def url(self) -> str:
@@ -202,6 +203,12 @@ class LoopbackServer:
             "OPENAI_API_KEY": "loopback",
             "OPENAI_BASE_URL": self.openai_url,
         }
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What was asked, in the order in which it came, answered to its end or not."""
+        with self._news:
+            return tuple(self._asked.values())
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -323,10 +330,14 @@ class LoopbackServer:
         )
 
     def _respond(self, request: Request) -> Script:
+        with self._news:
+            self._asked[id(request)] = request
         script = self._routes.respond(request)
         return gzipped(script) if self._compress else script
 
     def _log(self, exchange: Exchange) -> None:
         with self._news:
-            self._ended.append(exchange)
-            self._news.notify_all()
+            # What was asked before a reset is none of those who come after it.
+            if id(exchange.request) in self._asked:
+                self._ended.append(exchange)
+                self._news.notify_all()

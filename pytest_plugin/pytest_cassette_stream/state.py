@@ -44,7 +44,7 @@ class State:
 
     def count(self, *, server: StreamServer) -> None:
         """Add what *server* did in this test."""
-        self.add(served=len(server.exchanges), struck=len(server.strikes))
+        self.add(served=len(server.requests), struck=len(server.strikes))
 
 
 def state_of(item: pytest.Item) -> State:
