@@ -165,11 +165,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     state = item.stash.get(State.KEY, None)
-    if report.when == "call":
-        state = state_of(item)
-        state.went_well = report.passed or hasattr(report, "wasxfail")
-        state.error = call.excinfo.value if call.excinfo is not None else None
     if state is not None:
+        if report.when == "call":
+            state.went_well = report.passed or hasattr(report, "wasxfail")
+            state.error = call.excinfo.value if call.excinfo is not None else None
         if report.failed and state.session is not None:
             from pytest_cassette_stream.report import section  # noqa: PLC0415 - as above
 

@@ -20,8 +20,7 @@ from pytest_cassette_stream.laws.decoders import DecoderLaws, cut
 from pytest_cassette_stream.laws.long_streams import long_streams
 from pytest_cassette_stream.laws.running import checked, hold
 from pytest_cassette_stream.laws.whatwg import FRAMING, RULES, spelt, streams
-from pytest_cassette_stream.strategies.choosing import chosen
-from pytest_cassette_stream.strategies.options import flag, one_of
+from pytest_cassette_stream.strategies.options import chosen, flag, one_of
 from pytest_cassette_stream.strategies.streams import As
 
 __all__ = ("check_accumulator", "check_decoder")

@@ -24,7 +24,6 @@ from cassette_stream import (
     Response,
     __version__,
 )
-from pytest_cassette_stream.strategies.choosing import chosen, whole_number
 from pytest_cassette_stream.strategies.exchanges import (
     BASES,
     Exchange,
@@ -32,6 +31,7 @@ from pytest_cassette_stream.strategies.exchanges import (
     other_exchanges,
 )
 from pytest_cassette_stream.strategies.made import made
+from pytest_cassette_stream.strategies.options import chosen, whole_number
 from pytest_cassette_stream.strategies.scripts import ANYWHERE, BEFORE, BEHIND
 
 __all__ = ("cassettes",)

@@ -14,9 +14,8 @@ from msgspec.structs import replace
 from cassette_stream import ChatCompletionMessageToolCall, Choices, ModelResponse, Usage
 from pytest_cassette_stream.strategies.answers import Answers
 from pytest_cassette_stream.strategies.carried import ANYTHING, CARRIED, Carried
-from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.made import made
-from pytest_cassette_stream.strategies.options import flag, one_of, strategy
+from pytest_cassette_stream.strategies.options import flag, one_of, strategy, whole_number
 from pytest_cassette_stream.strategies.texts import texts as all_texts
 from pytest_cassette_stream.strategies.tool_calls import idents, tool_calls
 from pytest_cassette_stream.strategies.usages import usages

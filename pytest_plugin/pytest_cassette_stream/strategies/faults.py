@@ -25,9 +25,8 @@ from cassette_stream.faults import (
     When,
     catalogue,
 )
-from pytest_cassette_stream.strategies.choosing import chosen
 from pytest_cassette_stream.strategies.made import made
-from pytest_cassette_stream.strategies.options import flag
+from pytest_cassette_stream.strategies.options import chosen, flag
 
 __all__ = ("faults", "parameters_of", "rows")
 

@@ -8,9 +8,8 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.made import made
-from pytest_cassette_stream.strategies.options import strategy
+from pytest_cassette_stream.strategies.options import strategy, whole_number
 from pytest_cassette_stream.strategies.texts import texts as all_texts
 
 __all__ = ("json_arguments", "respelt")

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from cassette_stream import Cassette, read_cassette
 from cassette_stream.exceptions import CassetteNotFoundError
 from cassette_stream.faults import Injector, Plan, Rule, catalogue
-from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.faults import parameters_of, rows
 from pytest_cassette_stream.strategies.made import made
+from pytest_cassette_stream.strategies.options import whole_number
 from pytest_cassette_stream.strategies.replies import Reply
 
 __all__ = ("plans",)

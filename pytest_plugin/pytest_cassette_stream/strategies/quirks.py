@@ -14,8 +14,8 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 
 from cassette_stream.wire import encode_event
-from pytest_cassette_stream.strategies.choosing import chosen
 from pytest_cassette_stream.strategies.fragments import Json
+from pytest_cassette_stream.strategies.options import chosen
 from pytest_cassette_stream.strategies.quirk_tellings import TELLINGS
 
 __all__ = ("QUIRKS", "MeantCall", "Quirk", "quirks")

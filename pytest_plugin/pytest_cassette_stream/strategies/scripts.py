@@ -12,8 +12,7 @@ from typing import TypeAlias
 from hypothesis import strategies as st
 
 from cassette_stream import Emit, Fail, FailureKind, Head, Wait
-from pytest_cassette_stream.strategies.choosing import chosen, whole_number
-from pytest_cassette_stream.strategies.options import flag
+from pytest_cassette_stream.strategies.options import chosen, flag, whole_number
 
 __all__ = ("ANYWHERE", "BEFORE", "BEHIND", "Step", "scripts")
 

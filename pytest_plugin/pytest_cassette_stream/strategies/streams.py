@@ -27,10 +27,9 @@ from cassette_stream import (
 from cassette_stream.wire import SSEDecoder
 from pytest_cassette_stream.strategies import sdk
 from pytest_cassette_stream.strategies.carried import CARRIED
-from pytest_cassette_stream.strategies.choosing import whole_number
 from pytest_cassette_stream.strategies.completions import completions as all_completions
 from pytest_cassette_stream.strategies.made import made
-from pytest_cassette_stream.strategies.options import one_of, strategy
+from pytest_cassette_stream.strategies.options import one_of, strategy, whole_number
 
 __all__ = ("ChunkStream", "chunk_streams")
 
