@@ -29,7 +29,7 @@ from cassette_stream.cassette.secrets import (
     Finding,
 )
 
-__all__ = ("Redacted", "Redaction", "Redactor", "Replacement", "shown")
+__all__ = ("Redacted", "Redaction", "Redactor", "Replacement", "content_type_of", "shown")
 
 _STREAMS = ("event-stream", "eventstream", "ndjson", "jsonl")
 
@@ -152,7 +152,7 @@ class Redactor:
             job.learn(head)
             request = self._uncompressed(request, job)
             head = list(self._request_head(request))
-        by_name = self._places.body(request.body, _content_type(request.headers))
+        by_name = self._places.body(request.body, content_type_of(request.headers))
         body = Text(place="request body", raw=request.body, by_name=tuple(by_name))
         texts = job.clean([*head, body])
         return replace(
@@ -168,7 +168,7 @@ class Redactor:
         yield from self._headers("request", request.headers)
 
     def _response(self, response: Response, job: Replacing) -> Response:
-        content_type = _content_type(response.headers)
+        content_type = content_type_of(response.headers)
         is_stream = any(name in content_type for name in _STREAMS)
         head = list(self._headers("response", response.headers))
         by_name: tuple[Finding, ...] = ()
@@ -223,7 +223,7 @@ class Redactor:
         inner = inflated(body, _coding(headers))
         if inner is None:
             return False
-        by_name = tuple(self._places.body(inner, _content_type(headers)))
+        by_name = tuple(self._places.body(inner, content_type_of(headers)))
         text = Text(place="", raw=inner, by_name=by_name, keeps_length=True, events="")
         (clean,) = Replacing(job.known, self._patterns).clean([text])
         return clean != inner
@@ -342,7 +342,8 @@ def _of_bytes(pattern: re.Pattern[str]) -> re.Pattern[bytes]:
     return compiled
 
 
-def _content_type(headers: Headers) -> str:
+def content_type_of(headers: Headers) -> str:
+    """The content type that *headers* tell, in lower case; none is the empty text."""
     return next(iter(headers.get("content-type", ())), "").lower()
 
 

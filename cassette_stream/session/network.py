@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cassette_stream.session import current
-from cassette_stream.session.options import is_host_among
+from cassette_stream.session.options import host_patterns, is_host_among
 from cassette_stream.transport import guard
 
 __all__ = ("block_network", "refusal")
@@ -33,9 +33,7 @@ def block_network(*, allowed_hosts: Sequence[str] = ()) -> Iterator[None]:
         TypeError: *allowed_hosts* is a single text.
         UnguardedConnectionError: Within the block, at the connection.
     """
-    if isinstance(allowed_hosts, str):
-        raise TypeError(f"allowed_hosts takes several, in a tuple or list: ({allowed_hosts!r},)")
-    block = tuple(host.lower() for host in allowed_hosts)
+    block = host_patterns("allowed_hosts", allowed_hosts)
     guard.install(refusal)
     with _lock:
         _blocks.append(block)

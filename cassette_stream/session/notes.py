@@ -22,7 +22,7 @@ from typing import Any
 from cassette_stream.cassette.checksums import with_checksums
 from cassette_stream.cassette.mask import Masker
 from cassette_stream.cassette.model import Ending, Headers, How, Interaction, Request, Response
-from cassette_stream.cassette.redact import Redactor
+from cassette_stream.cassette.redact import Redactor, content_type_of
 from cassette_stream.exceptions import CassetteWriteError, JournalWarning, SecretError
 from cassette_stream.recorder import Recorder, coding_of, undoing
 from cassette_stream.script import FailureKind
@@ -112,7 +112,7 @@ class Notes:
 
     def head(self, response: Response, at: float, read: float | None) -> None:
         coding = coding_of(response.headers)
-        content_type = next(iter(response.headers.get("content-type", ())), "").lower()
+        content_type = content_type_of(response.headers)
         if self._redaction is not None:
             # In a coding nobody sees a secret. What cannot be undone is kept as it is, as the
             # cassette will have it, once all of it is there to be judged.

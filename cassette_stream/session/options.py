@@ -25,6 +25,7 @@ __all__ = (
     "Options",
     "Pace",
     "default_mode",
+    "host_patterns",
     "is_host_among",
     "redactor_of",
     "with_environment",
@@ -99,7 +100,7 @@ class Options:
             allow_repeats=allow_repeats,
             before_record_request=before_record_request,
             before_record_response=before_record_response,
-            ignore_hosts=tuple(pattern.lower() for pattern in _names("ignore_hosts", ignore_hosts)),
+            ignore_hosts=host_patterns("ignore_hosts", ignore_hosts),
             ignore_localhost=ignore_localhost,
             guard=guard,
             keep_incomplete=keep_incomplete,
@@ -195,9 +196,19 @@ def redactor_of(redact: object) -> Redactor | None:
     raise TypeError(f"redact takes a Redactor, or None to keep everything as it is: {redact!r}")
 
 
+def host_patterns(option: str, hosts: Sequence[str]) -> tuple[str, ...]:
+    """The *hosts* that *option* names, as `is_host_among` takes them.
+
+    Raises:
+        TypeError: They are a single text.
+    """
+    return tuple(host.lower() for host in _names(option, hosts))
+
+
 def is_host_among(host: str, patterns: Sequence[str]) -> bool:
     """Whether one of *patterns*, in lower case, is *host*; ``*`` stands for anything."""
-    return any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
+    name = host.lower()
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _is_localhost(host: str) -> bool:
