@@ -32,7 +32,7 @@ __all__ = ("Piece", "Reading")
 Piece: TypeAlias = bytes | Exception | None
 """What comes of a body: bytes, what broke it, or its end."""
 
-_NO_STREAM = (b"{", b"<")  # no line of an event stream begins like that
+_BOM = b"\xef\xbb\xbf"
 
 
 class Reading:
@@ -154,7 +154,9 @@ class Reading:
         Raises:
             APIError: As `take`.
         """
-        self._whole = None if _is_stream(body) else bytearray()
+        start = _start(body)
+        is_stream = bool(start) and self.decoder.is_stream(start)
+        self._whole = None if is_stream else bytearray()
         self._sniffed = True
         self._mid_stream = False
         yield from self.take(body)
@@ -202,9 +204,9 @@ class Reading:
                 yield chunk
 
     def _events(self, data: bytes) -> Iterable[ModelResponseStream]:
-        if not self._sniffed and (start := data.removeprefix(b"\xef\xbb\xbf").lstrip()):
+        if not self._sniffed and (start := _start(data)):
             self._sniffed = True
-            if start.startswith(_NO_STREAM):
+            if self.decoder.is_stream(start) is False:
                 self._whole = bytearray()
         if self._whole is None:
             self._is_stream = self._sniffed
@@ -247,7 +249,5 @@ class Reading:
             )
 
 
-def _is_stream(body: bytes) -> bool:
-    """Whether *body* looks like events, whatever its content type says."""
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith((b":", b"data:", b"event:", b"id:", b"retry:"))
+def _start(body: bytes) -> bytes:
+    return body.removeprefix(_BOM).lstrip()

@@ -58,8 +58,12 @@ def accepted_params(call: Call, accepted: Collection[str], *, dialect: str) -> d
     return {name: value for name, value in call.params.items() if name in accepted}
 
 
-def post(path: str, body: Mapping[str, object], call: Call) -> HttpRequest:
+def post(
+    path: str, body: Mapping[str, object], call: Call, *, stream: str = "text/event-stream"
+) -> HttpRequest:
     """The request that sends *body*, and the call's *extra_body* over it, to *path*.
+
+    *stream* is the content type of a streamed answer.
 
     Raises:
         TypeError: A value in it is nothing that JSON has.
@@ -71,6 +75,6 @@ def post(path: str, body: Mapping[str, object], call: Call) -> HttpRequest:
     except UnicodeEncodeError as error:
         around = text[max(0, error.start - 20) : error.end]
         raise ValueError(f"the request holds half a surrogate pair: {around!r}") from None
-    accept = "text/event-stream" if call.stream else "application/json"
+    accept = stream if call.stream else "application/json"
     headers = {"accept": accept, "content-type": "application/json"}
     return HttpRequest(path=path, headers=headers, body=data)

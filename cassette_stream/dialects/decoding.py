@@ -32,6 +32,10 @@ T = TypeVar("T")
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """Nested deeper than the stack, a text is JSON and still nothing to read."""
 
+# No line of a server-sent event begins like the first, and most begin like one of the others.
+_NO_LINES = (b"{", b"<")
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+
 _ERROR_KEYS = frozenset({"detail", "error", "message"})
 
 _plain = msgspec.json.Decoder().decode
@@ -69,6 +73,14 @@ class EventDecoder(ABC):
     @property
     @abstractmethod
     def complete(self) -> bool: ...
+
+    @staticmethod
+    def is_stream(start: bytes) -> bool | None:
+        """Whether a body is a stream of this format, by how it begins; None if that tells nothing.
+
+        *start* has at least one byte, and begins with no byte order mark and no blank.
+        """
+        return False if start[:1] in _NO_LINES else start.startswith(_FIELDS) or None
 
     def feed(self, data: bytes) -> Chunks:
         """Take *data*, and give an iterator over the chunks that it completes.
