@@ -28,7 +28,6 @@ help:
 	@echo 'make rest      the cells of the large tables that make test left out, and the whole corpus'
 	@echo 'make soak      the suite again with larger counts, without the gate'
 	@echo 'make sdk-test  the official SDKs on replay, the plugin beside others, and older versions of both'
-	@echo 'make  our pytest plugin beside others, and on the major version of pytest before'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
 	@echo 'make decoders  point the laws at the decoders of today, and write docs/decoders.md'
 	@echo 'make bench     the benchmarks, beside their peers'

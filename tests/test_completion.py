@@ -631,12 +631,12 @@ def test_a_server_that_holds_the_connection_after_the_end_is_not_waited_for(
 def test_silence_is_a_timeout(own: LoopbackServer, steps: list[Step], phase: str) -> None:
     own.respond(steps)
     with pytest.raises(Timeout) as caught:
-        list(ask(own, timeout=0.1))
+        list(ask(own, timeout=0.4))
 
     assert caught.value.phase == phase
 
     async def main() -> None:
-        async for _ in await aask(own, timeout=0.1):
+        async for _ in await aask(own, timeout=0.4):
             pass
 
     with pytest.raises(Timeout) as again:

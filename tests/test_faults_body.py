@@ -663,16 +663,19 @@ def heard(client: httpx.Client, url: str) -> tuple[bytes, str, str, str, bool]:
     return got, "", "", "", response.is_closed
 
 
+IMPATIENT = httpx.Timeout(60, read=0.4)
+
+
 def performed(fault: Fault, steps: list[Step]) -> tuple[bytes, str, str, str, bool]:
     desk = Scripted(lambda _: fault(iter(steps)))
     unused = httpx.MockTransport(lambda _: httpx.Response(500))
-    with httpx.Client(transport=sync_transport(httpx, desk, unused), timeout=0.25) as client:
+    with httpx.Client(transport=sync_transport(httpx, desk, unused), timeout=IMPATIENT) as client:
         return heard(client, "http://127.0.0.1/any")
 
 
 def served(server: LoopbackServer, fault: Fault, steps: list[Step]) -> Any:
     server.script("/any", lambda _: fault(iter(steps)))
-    with httpx.Client(timeout=0.25) as client:
+    with httpx.Client(timeout=IMPATIENT) as client:
         return heard(client, f"{server.url}/any")
 
 

@@ -282,7 +282,7 @@ WAITLESS = [
 
 def seen(library: Any, transport: Any, url: str) -> Any:
     """What a client meets: its exception, or status, type and body."""
-    with library.Client(transport=transport, timeout=0.5) as client:
+    with library.Client(transport=transport, timeout=library.Timeout(60, read=0.5)) as client:
         try:
             with client.stream("POST", url, content=b"{}") as response:
                 return response.status_code, response.headers.get("content-type"), response.read()

@@ -66,8 +66,9 @@ def get(path: str = "/", extra: str = "connection: close\r\n", version: str = "1
 def read(library: ModuleType, url: str, timeout: float = 5) -> tuple[list[bytes], str]:
     """The chunks that came, and the class of exception that ended them."""
     got: list[bytes] = []
+    patience = library.Timeout(60, read=timeout)
     try:
-        with library.stream("POST", url, content=b"{}", timeout=timeout) as response:
+        with library.stream("POST", url, content=b"{}", timeout=patience) as response:
             got.extend(response.iter_raw())
     except library.TransportError as error:
         return got, type(error).__name__
@@ -203,14 +204,14 @@ def test_silence_lasts_until_the_client_leaves(
 ) -> None:
     fresh.respond([Head(200), Emit(b"abc"), silence])
 
-    assert read(library, fresh.url, timeout=0.1) == ([b"abc"], "ReadTimeout")
+    assert read(library, fresh.url, timeout=0.4) == ([b"abc"], "ReadTimeout")
     assert fresh.wait_for_disconnect().bytes_sent == 3
 
 
 def test_silence_before_the_head_is_a_read_timeout(fresh: LoopbackServer) -> None:
     fresh.respond([Wait(math.inf)])
 
-    assert read(httpx, fresh.url, timeout=0.1) == ([], "ReadTimeout")
+    assert read(httpx, fresh.url, timeout=0.4) == ([], "ReadTimeout")
 
 
 def test_a_slow_reader_gets_every_byte_before_the_reset(fresh: LoopbackServer) -> None:

@@ -46,8 +46,9 @@ def heard(
 ) -> list[Any]:
     """Status, body and the error that ends it, if one does."""
     told: list[Any] = []
+    patience = library.Timeout(60, read=timeout)
     try:
-        with library.stream("POST", server.url + path, json=0, timeout=timeout) as response:
+        with library.stream("POST", server.url + path, json=0, timeout=patience) as response:
             told.append(response.status_code)
             for chunk in response.iter_raw():
                 told.append(chunk)

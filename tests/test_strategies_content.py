@@ -207,6 +207,7 @@ def test_hypothesis_prints_an_example_as_what_makes_it(strategy: st.SearchStrate
         max_examples=100,
         phases=[Phase.generate],
         report_multiple_bugs=False,
+        print_blob=False,
     )
     @given(value=strategy)
     def fails(value: object) -> None:

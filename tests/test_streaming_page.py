@@ -391,7 +391,7 @@ def test_silence_on_a_socket_is_printed_as_a_timeout(
     server.respond(begun(provider, Wait(60)))
     code = sample("Error handling").with_model(MODELS[provider]).code
 
-    told = WAYS[way](code.replace("timeout=10.0", "timeout=0.1"))
+    told = WAYS[way](code.replace("timeout=10.0", "timeout=0.4"))
 
     assert told == "1, 2,\ntimed out (idle)\n"
 

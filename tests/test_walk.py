@@ -23,6 +23,11 @@ HEAD = Head(200, (("content-type", "text/event-stream"),))
 PAUSE = Wait(0.001)
 
 
+def impatient(library: Any) -> Any:
+    """Of the silence between bytes alone: a machine that is busy may be slow to connect."""
+    return library.Timeout(60, read=0.4)
+
+
 def streaming(*ends: Step, events: int = 20) -> list[Step]:
     body = [step for event in EVENTS[:events] for step in (PAUSE, Emit(event))]
     return [HEAD, *body, *ends]
@@ -78,11 +83,11 @@ def test_a_server_that_dies_half_way_is_recorded_and_replayed_as_it_died(
     with LoopbackServer() as server:
         server.respond(streaming(*ENDINGS[ending], events=10))
         url = f"{server.url}/stream"
-        bare = run(reader, library, url, timeout=0.2)
+        bare = run(reader, library, url, timeout=impatient(library))
         with use_cassette(path):
-            live = run(reader, library, url, timeout=0.2)
+            live = run(reader, library, url, timeout=impatient(library))
     with use_cassette(path, mode="none") as session:
-        replayed = run(reader, library, url, timeout=0.2)
+        replayed = run(reader, library, url, timeout=impatient(library))
     (interaction,) = session.interactions
 
     for chunks, error, closed in (live, replayed):
@@ -113,14 +118,14 @@ def test_a_failure_before_the_head_is_recorded_and_replayed(
     with LoopbackServer() as server:
         server.respond(steps)
         with use_cassette(tmp_path / "a.yaml"), pytest.raises(library.TransportError) as caught:
-            run(reader, library, server.url, timeout=0.2)
+            run(reader, library, server.url, timeout=impatient(library))
         errors.append(caught.value)
         url = server.url
     with (
         use_cassette(tmp_path / "a.yaml", mode="none"),
         pytest.raises(library.TransportError) as caught,
     ):
-        run(reader, library, url, timeout=0.2)
+        run(reader, library, url, timeout=impatient(library))
     errors.append(caught.value)
 
     assert [type(error).__name__ for error in errors] == [name, name]
