@@ -52,10 +52,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class EventStreamMessage:
-    """One message. Header integers of every width are `int`, timestamps aware UTC dates."""
+    """One message. Header integers of every width are `int`, timestamps aware UTC dates.
+
+    *start* is the byte of the stream at which it was found.
+    """
 
     headers: Mapping[str, HeaderValue] = field(default_factory=dict)
     payload: bytes = b""
+    start: int = field(default=0, compare=False, kw_only=True)
 
 
 class EventStreamDecoder:
@@ -113,7 +117,7 @@ class EventStreamDecoder:
         _check(message[:end], message[end:], "message", start + end)
         headers_end = _PRELUDE.size + headers_length
         headers = _Headers(message[_PRELUDE.size : headers_end], start + _PRELUDE.size)
-        return EventStreamMessage(headers.read(), message[headers_end:end])
+        return EventStreamMessage(headers.read(), message[headers_end:end], start=start)
 
     def _read_prelude(self) -> tuple[int, int]:
         length, headers_length, _ = _PRELUDE.unpack_from(self._held)

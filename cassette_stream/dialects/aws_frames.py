@@ -1,0 +1,125 @@
+"""The frames of AWS event streams as events, and as the bytes that the services send.
+
+The type of a frame is the name of its event, the payload its data. Of which kind a frame is
+stays known: an exception is none because of its name, but because the service says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from cassette_stream.dialects.encoding import compact
+from cassette_stream.exceptions import WireFormatError
+from cassette_stream.wire import (
+    EventStreamDecoder,
+    EventStreamMessage,
+    ServerSentEvent,
+    encode_message,
+)
+
+__all__ = ("FIRST_BYTES", "Frame", "Frames", "error_frame", "exception_frame", "frame")
+
+FIRST_BYTES: Final = (b"\x00", b"\x01")
+"""What every stream begins with: no message is of 32 MiB or more."""
+
+_JSON: Final = "application/json"
+# Each kind of frame, and the header that has its type.
+_TYPES: Final = {"event": ":event-type", "exception": ":exception-type", "error": ":error-code"}
+
+
+class Frame(ServerSentEvent, frozen=True, gc=False, kw_only=True):
+    """An event and its *kind*: ``event``, ``exception`` or ``error``.
+
+    The data of an error is never empty: where it has no payload, it is what the headers say.
+    """
+
+    kind: str
+
+
+class Frames:
+    """An incremental decoder; *truncated* says whether what came so far ends inside a frame."""
+
+    __slots__ = ("_finished", "_messages")
+
+    stray = ""  # there is nothing between two frames
+
+    def __init__(self) -> None:
+        self._messages = EventStreamDecoder()
+        self._finished = False
+
+    @property
+    def truncated(self) -> bool:
+        return self._messages.pending > 0
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take *data*, and give an iterator over the frames that it completes.
+
+        Raises:
+            WireFormatError: While iterating: as `EventStreamDecoder` says, or a frame is of no
+                known kind, of no type, or its payload is no UTF-8.
+            ValueError: After `finish`.
+        """
+        if self._finished:
+            raise ValueError("the stream is finished, nothing can be fed")
+        return map(_read, self._messages.feed(data))
+
+    def only(self, data: bytes) -> ServerSentEvent | None:  # noqa: ARG002 - as a source is asked
+        """None: there is no quicker way to one frame than to any number of them."""
+        return None
+
+    def finish(self, *, lenient: bool = False) -> Iterator[Frame]:  # noqa: ARG002
+        """Say that the body has ended; half a frame is nothing, however *lenient* one is.
+
+        Raises:
+            WireFormatError: While iterating: the stream was broken before it ended.
+        """
+        self._finished = True
+        return map(_read, self._messages.feed(b""))
+
+
+def _read(message: EventStreamMessage) -> Frame:
+    headers = message.headers
+    kind = headers.get(":message-type")
+    name = _TYPES.get(kind) if isinstance(kind, str) else None
+    if not isinstance(kind, str) or name is None:
+        known = ", ".join(_TYPES)
+        raise WireFormatError(
+            f"a frame of :message-type {kind!r}; there are {known}", offset=message.start
+        )
+    type_ = headers.get(name)
+    if not isinstance(type_, str):
+        raise WireFormatError(f"an {kind} frame of {name} {type_!r}", offset=message.start)
+    try:
+        data = message.payload.decode()
+    except UnicodeDecodeError as error:
+        raise WireFormatError(
+            f"an {kind} frame {type_!r} with a payload that is no UTF-8", offset=message.start
+        ) from error
+    if kind != "event" and not data.strip():
+        said = headers.get(":error-message")
+        data = compact({"message": said} if isinstance(said, str) else {})
+    return Frame(data, type_, kind=kind)
+
+
+def frame(event_type: str, payload: bytes) -> bytes:
+    """The frame of an event whose *payload* is JSON."""
+    return _written("event", event_type, payload)
+
+
+def exception_frame(exception_type: str, payload: bytes) -> bytes:
+    """The frame of an exception that the service's model knows; its *payload* is JSON."""
+    return _written("exception", exception_type, payload)
+
+
+def error_frame(code: str, message: str) -> bytes:
+    """The frame of an error that the service's model does not know: it has no payload."""
+    return encode_message(
+        {":message-type": "error", ":error-code": code, ":error-message": message}
+    )
+
+
+def _written(kind: str, type_: str, payload: bytes) -> bytes:
+    # The order in which the services write them.
+    headers = {_TYPES[kind]: type_, ":content-type": _JSON, ":message-type": kind}
+    return encode_message(headers, payload)
