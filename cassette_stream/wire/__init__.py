@@ -7,6 +7,7 @@ from cassette_stream.wire.eventstream import (
     encode_message,
 )
 from cassette_stream.wire.jsonarray import JSONArrayDecoder
+from cassette_stream.wire.ndjson import NDJSONDecoder
 from cassette_stream.wire.sse import (
     MAX_EVENT_BYTES,
     LocatedEvent,
@@ -22,6 +23,7 @@ __all__ = (
     "HeaderValue",
     "JSONArrayDecoder",
     "LocatedEvent",
+    "NDJSONDecoder",
     "SSEDecoder",
     "ServerSentEvent",
     "encode_event",

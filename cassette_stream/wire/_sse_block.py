@@ -6,7 +6,7 @@ import json
 
 from cassette_stream.wire._sse_event import LONGEST_RETRY
 
-__all__ = ("Block", "is_stray")
+__all__ = ("Block", "is_complete", "is_stray")
 
 _NO_FIELD = ("{", "[", "<")
 
@@ -47,18 +47,23 @@ class Block:
                 self.stray = self.stray or line
 
     def is_complete(self, *, line_ended: bool) -> bool:
-        """Whether the data is a whole JSON text or the end marker, so that nothing can miss.
+        """Whether the data `is_complete`."""
+        return is_complete("\n".join(self.data), line_ended=line_ended)
 
-        A number is whole only if its line has ended: ``12`` may be the beginning of ``123``.
-        """
-        data = "\n".join(self.data).strip()
-        if data == "[DONE]":
-            return True
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            return False
-        return line_ended or isinstance(value, bool) or not isinstance(value, int | float)
+
+def is_complete(text: str, *, line_ended: bool) -> bool:
+    """Whether *text* is a whole JSON text or the end marker, so that nothing can miss.
+
+    A number is whole only if its line has ended: ``12`` may be the beginning of ``123``.
+    """
+    text = text.strip()
+    if text == "[DONE]":
+        return True
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return line_ended or isinstance(value, bool) or not isinstance(value, int | float)
 
 
 def is_stray(line: str) -> bool:
