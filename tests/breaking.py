@@ -38,6 +38,9 @@ MODELS = {
     "anthropic": "anthropic/claude-sonnet-4-5",
     "gemini": "gemini/gemini-2.5-flash",
 }
+SPOKEN: tuple[Dialect, ...] = tuple(ENCODERS)  # type: ignore[arg-type]  # by their names
+"""The dialects that streams to break are told in."""
+
 TEXT = 'Grüße 🎉 "so" aus Köln, und noch ein paar Worte.'
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from breaking import ENCODERS, LIBRARIES, answer, outcome, stream
+from breaking import ENCODERS, LIBRARIES, SPOKEN, answer, outcome, stream
 from hypothesis import settings
 from hypothesis import strategies as st
 from support import SOAK
@@ -17,7 +17,7 @@ from test_faults import events_of, sent
 from cassette_stream import faults
 from cassette_stream.exceptions import APIError
 from cassette_stream.faults import Event, FaultInfo, Rule, text_of
-from cassette_stream.faults.dialect import DIALECTS, Dialect
+from cassette_stream.faults.dialect import Dialect
 from cassette_stream.script import Emit, Head, Step, Wait
 
 EXAMPLES = settings(max_examples=300 if SOAK else 25, deadline=None)
@@ -49,7 +49,7 @@ def params(layer: str, *, without: Sequence[str] = ()) -> list[Any]:
 
 
 def dialects_of(rule: Rule) -> list[Dialect]:
-    return [dialect for dialect in DIALECTS if info_of(rule).has(dialect)]
+    return [dialect for dialect in SPOKEN if info_of(rule).has(dialect)]
 
 
 def info_of(rule: Rule) -> FaultInfo:

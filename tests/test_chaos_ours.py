@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking import MODELS
+from breaking import MODELS, SPOKEN
 from support import SOAK
 from sweeping import MATCH_ON, QUESTION, record
 
 from cassette_stream import acompletion, chaos, completion
 from cassette_stream.chaos import Report, Verdict
 from cassette_stream.faults import catalogue
-from cassette_stream.faults.dialect import DIALECTS, Dialect
+from cassette_stream.faults.dialect import Dialect
 
 # A drip, or a chunk again and again, never ends: somebody must bound the whole of it.
 OPTIONS: dict[str, Any] = {"stream": True, "api_key": "none", "total_timeout": 60.0}
@@ -49,13 +49,11 @@ async def apieces(model: str) -> AsyncIterator[Any]:
 ASKS = {"sync": ours, "asyncio": aours, "trio": aours}
 PIECES = {"sync": pieces, "asyncio": apieces, "trio": apieces}
 SOME_SWEEPS = [
-    *((dialect, "text", "sync") for dialect in DIALECTS),
-    *((dialect, "calls", "asyncio") for dialect in DIALECTS),
+    *((dialect, "text", "sync") for dialect in SPOKEN),
+    *((dialect, "calls", "asyncio") for dialect in SPOKEN),
     ("openai_chat", "calls", "trio"),
 ]
-SWEEPS = [
-    (dialect, said, way) for dialect in DIALECTS for said in ("text", "calls") for way in ASKS
-]
+SWEEPS = [(dialect, said, way) for dialect in SPOKEN for said in ("text", "calls") for way in ASKS]
 
 NOT_SHOWN: dict[Dialect, set[str]] = {
     "openai_chat": {
@@ -140,7 +138,7 @@ def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
 # Trio closes what was dropped, as the others do, but says that one should not drop it.
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 @pytest.mark.parametrize("way", ASKS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SPOKEN)
 def test_whatever_is_done_to_it_nothing_is_left_behind(
     dialect: Dialect, way: str, tmp_path: Path
 ) -> None:
@@ -163,7 +161,7 @@ def test_together_the_sweeps_try_the_whole_catalogue() -> None:
 
 
 @pytest.mark.skipif(not SOAK, reason="every byte is for CASSETTE_STREAM_SOAK")
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", SPOKEN)
 def test_so_it_is_at_every_byte(dialect: Dialect, tmp_path: Path) -> None:
     path = record(tmp_path / "it.yaml", dialect)
     faults = [it.id for it in catalogue().values() if "byte" in it.places]

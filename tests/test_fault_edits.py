@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from breaking import SPOKEN
 from fault_laws import by_wait, streams, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,6 @@ from support import SOAK
 from test_faults import chunked, events_of, scripts, sent
 
 from cassette_stream.faults import Event
-from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.faults.edit import (
     Edit,
     Seen,
@@ -46,7 +46,7 @@ CHANGES: dict[str, Callable[[Seen], Sequence[Edit]]] = {
     "empty": lambda seen: [(1, 1, b"")],
 }
 changes = st.lists(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=4)
-some_streams = streams(DIALECTS) | scripts()
+some_streams = streams(SPOKEN) | scripts()
 numbers = st.integers(1, 12) | st.integers(-12, -1) | st.sampled_from(["first", "last"])
 
 
@@ -131,7 +131,7 @@ def test_every_event_is_edited_alike_however_the_network_cut(
 
 
 @some
-@given(streams(DIALECTS), changes)
+@given(streams(SPOKEN), changes)
 def test_chunks_beside_the_edits_keep_their_moment(steps: list[Step], names: list[str]) -> None:
     change = change_of(names)
     groups = by_wait(list(edit_events(iter(steps), change)))

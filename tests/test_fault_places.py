@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from breaking import ENCODERS, answer
+from breaking import ENCODERS, SPOKEN, answer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import SOAK
@@ -17,7 +17,7 @@ from cassette_stream import faults
 from cassette_stream.cassette.json_path import below, parse_path, same_json, values_at
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults import AfterText, Byte, Chunk, Event, Place, Time, When
-from cassette_stream.faults.dialect import DIALECTS, dialect_of, text_in
+from cassette_stream.faults.dialect import dialect_of, text_in
 from cassette_stream.faults.inside import INSIDES, offset_inside
 from cassette_stream.faults.seek import seek, why_missing
 from cassette_stream.faults.seekers import is_terminal
@@ -38,7 +38,7 @@ PATHS = ("choices[0].delta.content", "choices[*].finish_reason", "type", "$.inde
 @st.composite
 def answers(draw: st.DrawFn) -> bytes:
     """The body of an answer in one of the dialects, with any line ends, comments, and a loose end."""
-    body = b"".join(ENCODERS[draw(st.sampled_from(DIALECTS))].encode(answer()))
+    body = b"".join(ENCODERS[draw(st.sampled_from(SPOKEN))].encode(answer()))
     body = body.replace(b"\r\n", b"\n")
     if draw(st.booleans()):
         body = b": hello\n\n" + body.replace(b"\n\n", b"\n\n: still here\n\n", 3)
@@ -284,7 +284,7 @@ def test_a_place_needs_a_response() -> None:
     [
         (Event(3, type="ping"), "the stream has 1 event of the type ping"),
         (Event(-2, type="ping"), "the stream has 1 event of the type ping"),
-        (AfterText(1), "the stream is of no dialect that is known (openai_chat, openai_responses, anthropic, gemini)"),
+        (AfterText(1), "the stream is of no dialect that is known (openai_chat, openai_responses, anthropic, gemini, cohere, ollama, bedrock_converse)"),
         (When("type", "pong"), 'the stream has no event with when=type=="pong"'),
         (Time(1), "the stream is over after 0 s"),
         (Event(2, inside="blank_line"), None),

@@ -6,21 +6,20 @@ from typing import Any
 
 import httpx
 import pytest
-from breaking import LIBRARIES, outcome, stream
+from breaking import LIBRARIES, SPOKEN, outcome, stream
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cassette_stream.clock import RealClock
 from cassette_stream.exceptions import APIConnectionError, APIError, PlanError, Timeout
 from cassette_stream.faults import Injector, Rule, connect, parse, plan_of, spec_of, watch
-from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 
 pytestmark = pytest.mark.matrix(2)
 
 ROWS = connect.FAULTS
 rows = pytest.mark.parametrize("info", ROWS, ids=lambda info: info.id)
-dialects = pytest.mark.parametrize("dialect", DIALECTS)
+dialects = pytest.mark.parametrize("dialect", SPOKEN)
 is_async = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 TIMEOUTS = {"connect.timeout", "connect.tls_stall", "connect.pool_timeout"}

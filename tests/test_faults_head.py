@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from breaking import ENCODERS, LIBRARIES, answer, outcome, stream, told
+from breaking import ENCODERS, LIBRARIES, SPOKEN, answer, outcome, stream, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,14 +31,13 @@ from cassette_stream.exceptions import (
     Timeout,
 )
 from cassette_stream.faults import Fault, Injector, Rule, head, parse, plan_of, spec_of, watch
-from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 
 pytestmark = pytest.mark.matrix(5)
 
 ROWS = {info.id: info for info in head.FAULTS}
 rows = pytest.mark.parametrize("info", ROWS.values(), ids=lambda info: info.id)
-dialects = pytest.mark.parametrize("dialect", DIALECTS)
+dialects = pytest.mark.parametrize("dialect", SPOKEN)
 is_async = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 SPECS = [
@@ -79,13 +78,13 @@ def waited(steps: list[Step]) -> float:
     return sum(step.seconds for step in steps if isinstance(step, Wait))
 
 
-BODIES = {dialect: b"".join(ENCODERS[dialect].encode(answer())) for dialect in DIALECTS}
+BODIES = {dialect: b"".join(ENCODERS[dialect].encode(answer())) for dialect in SPOKEN}
 
 
 @st.composite
 def scripts(draw: st.DrawFn) -> list[Step]:
     """A stream of some dialect, cut and paced in any way, whole or not."""
-    dialect = draw(st.sampled_from(DIALECTS))
+    dialect = draw(st.sampled_from(SPOKEN))
     body = BODIES[dialect]
     cuts = draw(st.lists(st.integers(0, len(body)), max_size=8).map(sorted))
     fields = draw(

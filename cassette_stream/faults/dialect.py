@@ -11,9 +11,25 @@ from typing import Literal, TypeAlias
 
 __all__ = ("DIALECTS", "Dialect", "dialect_of", "text_in")
 
-Dialect: TypeAlias = Literal["anthropic", "gemini", "openai_chat", "openai_responses"]
+Dialect: TypeAlias = Literal[
+    "anthropic",
+    "bedrock_converse",
+    "cohere",
+    "gemini",
+    "ollama",
+    "openai_chat",
+    "openai_responses",
+]
 
-DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic", "gemini")
+DIALECTS: tuple[Dialect, ...] = (
+    "openai_chat",
+    "openai_responses",
+    "anthropic",
+    "gemini",
+    "cohere",
+    "ollama",
+    "bedrock_converse",
+)
 
 _ANTHROPIC_TYPES = frozenset(
     {
@@ -25,7 +41,32 @@ _ANTHROPIC_TYPES = frozenset(
         "message_stop",
     }
 )
-_GEMINI_KEYS = frozenset({"candidates", "promptFeedback", "usageMetadata"})
+_COHERE_TYPES = frozenset(
+    {
+        "citation-end",
+        "citation-start",
+        "content-delta",
+        "content-end",
+        "content-start",
+        "message-end",
+        "message-start",
+        "tool-call-delta",
+        "tool-call-end",
+        "tool-call-start",
+        "tool-plan-delta",
+    }
+)
+_TYPES: dict[str, Dialect] = dict.fromkeys(_ANTHROPIC_TYPES, "anthropic") | dict.fromkeys(
+    _COHERE_TYPES, "cohere"
+)
+_KEYS: tuple[tuple[frozenset[str], Dialect], ...] = (
+    (frozenset({"choices"}), "openai_chat"),
+    (frozenset({"contentBlockIndex", "stopReason"}), "bedrock_converse"),
+    (frozenset({"candidates", "promptFeedback", "usageMetadata"}), "gemini"),
+)
+_OLLAMA_KEYS = frozenset({"done", "message"})
+# How a stream of Converse begins: the name of the event is not in its JSON, padding may be.
+_CONVERSE_START = frozenset({"p", "role"})
 
 
 def dialect_of(values: Iterable[object]) -> Dialect | None:
@@ -38,14 +79,17 @@ def dialect_of(values: Iterable[object]) -> Dialect | None:
 
 def _told_by(value: dict[str, object]) -> Dialect | None:
     kind = value.get("type")
-    if isinstance(kind, str):
-        if kind.startswith("response."):
-            return "openai_responses"
-        if kind in _ANTHROPIC_TYPES:
-            return "anthropic"
-    if value.get("object") == "chat.completion.chunk" or "choices" in value:
+    if isinstance(kind, str) and (found := _TYPES.get(kind)):
+        return found
+    if isinstance(kind, str) and kind.startswith("response."):
+        return "openai_responses"
+    if value.get("object") == "chat.completion.chunk":
         return "openai_chat"
-    return "gemini" if not _GEMINI_KEYS.isdisjoint(value) else None
+    if value.keys() >= _OLLAMA_KEYS:
+        return "ollama"
+    if value and value.keys() <= _CONVERSE_START:
+        return "bedrock_converse"
+    return next((dialect for keys, dialect in _KEYS if not keys.isdisjoint(value)), None)
 
 
 def text_in(value: object, dialect: Dialect) -> str:
@@ -59,6 +103,13 @@ def text_in(value: object, dialect: Dialect) -> str:
             said = value.get("type") == "response.output_text.delta"
             pieces = [value.get("delta")] if said else []
         case "anthropic":
+            pieces = [_at(value, "delta", "text")]
+        case "cohere":
+            said = value.get("type") in {"content-delta", "content-start"}
+            pieces = [_at(value, "delta", "message", "content", "text")] if said else []
+        case "ollama":
+            pieces = [_at(value, "message", "content")]
+        case "bedrock_converse":
             pieces = [_at(value, "delta", "text")]
         case "gemini":
             pieces = [
