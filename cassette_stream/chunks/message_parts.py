@@ -91,6 +91,7 @@ class Fields:
 
     def __init__(self) -> None:
         self._fields: Json = {}
+        self._texts: dict[str, StringIO] = {}
 
     def add(self, more: Json) -> None:
         for name, value in more.items():
@@ -101,15 +102,20 @@ class Fields:
                 known.extend(value)
             elif name == _ONE_BY_ONE:
                 self.add({"citations": [value]})
+            elif name in _IN_PIECES and isinstance(value, str):
+                self._texts.setdefault(name, StringIO()).write(value)
             else:
                 self._fields[name] = value
 
     def whole(self) -> Json | None:
-        return {
+        fields = {
             name: list(value) if isinstance(value, list) else value
             for name, value in self._fields.items()
-        } or None
+        }
+        return fields | {name: text.getvalue() for name, text in self._texts.items()} or None
 
 
-# Anthropic's citations come singly; the message has them all.
+# Anthropic's and Cohere's citations come singly; the message has them all.
 _ONE_BY_ONE: Final = "citation"
+# Cohere's plan comes as its text does; the message has the whole.
+_IN_PIECES: Final = frozenset({"tool_plan"})

@@ -106,6 +106,7 @@ _WORDS: Mapping[str, tuple[int, type[APIError]]] = {
 _TOO_LONG = re.compile(
     r"maximum context length|prompt is too long|input is too long"
     r"|exceeds the maximum number of tokens"
+    r"|total number of tokens in the prompt (?:cannot exceed|exceeds)"
     r"|exceed\w* [^.]{0,80}context (?:window|length|size)"
     r"|context (?:window|length|size) [^.]{0,40}exceed",
     re.IGNORECASE,
@@ -162,12 +163,16 @@ def stream_error(error: object, *, body: object = None) -> APIError:
     return _made(kind, said, message, status=status, body=whole, wait=None, phase="idle")
 
 
-def finish_error(reason: str) -> APIError | None:
-    """The exception for a finish *reason* that reports a failure; None for all others."""
+def finish_error(reason: str, *, message: str = "", body: object = None) -> APIError | None:
+    """The exception for a finish *reason* that reports a failure; None for all others.
+
+    *message* is what the provider says of it, *body* the event that says so.
+    """
     if reason not in FAILURES:
         return None
     kind, status = (Timeout, 504) if reason == "TIMEOUT" else (InternalServerError, 500)
-    return kind(f"the model's answer broke off: finish reason {reason!r}", status_code=status)
+    said = message or f"the model's answer broke off: finish reason {reason!r}"
+    return kind(said, status_code=status, body=body)
 
 
 def _by_status(status: int) -> type[APIError]:
