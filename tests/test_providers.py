@@ -8,6 +8,7 @@ import pickle
 import pprint
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -33,6 +34,9 @@ KEY = "sk-4f1c-never-shown"
 ELSEWHERE = "https://elsewhere.test/v1"
 AZURE = {"AZURE_API_BASE": "https://me.openai.azure.com", "AZURE_API_VERSION": "2024-10-21"}
 
+VERTEX = {"VERTEXAI_PROJECT": "mine", "VERTEXAI_LOCATION": "europe-west4"}
+SITES = {"vertex_ai": VERTEX, "bedrock": {"AWS_REGION": "eu-north-1"}}
+
 rows = pytest.mark.parametrize("row", PROVIDERS.values(), ids=list(PROVIDERS))
 variables = pytest.mark.parametrize(
     ("row", "variable"),
@@ -48,9 +52,9 @@ def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def surroundings(row: Provider, **more: str) -> dict[str, str]:
     """An environment that has all that *row* asks for, but for a key."""
-    base = {} if row.base else {row.bases[0]: ELSEWHERE}
+    base = {} if row.base or row.origin else {row.bases[0]: ELSEWHERE}
     version = {row.version: "2024-10-21"} if row.version else {}
-    return {**base, **version, **more}
+    return {**base, **version, **SITES.get(row.name, {}), **more}
 
 
 def on_the_wire(endpoint: Endpoint) -> httpx.Request:
@@ -79,7 +83,7 @@ def outcome(model: str, base: str | None, environ: dict[str, str]) -> Endpoint |
 
 @rows
 def test_every_row_makes_a_request_that_http_can_carry(row: Provider) -> None:
-    sent = on_the_wire(resolve(f"{row.name}/m/1", api_key=KEY, environ=surroundings(row)))
+    sent = on_the_wire(resolve(f"{row.name}/m", api_key=KEY, environ=surroundings(row)))
 
     assert sent.method == "POST"
     assert sent.url.is_absolute_url
@@ -109,7 +113,8 @@ def test_the_first_variable_that_is_set_has_the_key_and_an_argument_beats_them(
         values = resolve(f"{row.name}/m", environ=environ).headers.values()
         assert any(value.endswith(f"key-{at}") for value in values)
         environ[name] = ""
-    given = resolve(f"{row.name}/m", api_key=KEY, environ={**environ, names[0]: "other"})
+    others = dict.fromkeys(names, "other")
+    given = resolve(f"{row.name}/m", api_key=KEY, environ={**environ, **others})
     assert any(value.endswith(KEY) for value in given.headers.values())
 
 
@@ -147,6 +152,11 @@ def test_a_row_without_an_address_asks_for_one_and_names_its_variables(row: Prov
     if row.base is not None:
         assert resolve(f"{row.name}/m", api_key=KEY, environ={}).base.startswith(row.base)
         return
+    if row.origin is not None:
+        environ = SITES[row.name]
+        expected = row.origin("m", environ)
+        assert resolve(f"{row.name}/m", api_key=KEY, environ=environ).base.startswith(expected)
+        return
     with pytest.raises(BadRequestError, match="has no address of its own; give api_base") as raised:
         resolve(f"{row.name}/m", api_key=KEY, environ={})
 
@@ -167,15 +177,15 @@ def test_a_key_is_in_no_text_of_an_endpoint(row: Provider, variable: str) -> Non
 @rows
 def test_a_key_that_no_header_can_hold_is_refused_and_in_no_text(row: Provider, bad: str) -> None:
     """The HTTP library would refuse it too, and quote it."""
-    variable = row.keys[0]
-    environ = surroundings(row, **{variable: KEY + bad})
-    for source in ({"api_key": KEY + bad}, {"environ": environ}):
+    variables = (row.keys + row.tokens)[:1]
+    environ = surroundings(row, **dict.fromkeys(variables, KEY + bad))
+    for source in ({"api_key": KEY + bad}, *({"environ": environ} for _ in variables)):
         with pytest.raises(AuthenticationError, match=f"position {len(KEY) + 1} of") as raised:
             resolve(f"{row.name}/m", **{"environ": surroundings(row), **source})
 
         told = "".join(traceback.format_exception(raised.value)) + repr(vars(raised.value))
         assert KEY not in told
-        assert str(raised.value).startswith("api_key" if "api_key" in source else variable)
+        assert str(raised.value).startswith("api_key" if "api_key" in source else variables[0])
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -284,7 +294,6 @@ def test_a_bare_name_goes_by_how_it_begins(model: str, provider: str) -> None:
         ("cohere_chat/command-r", "cohere_chat"),
         ("ollama/llama3", "ollama"),
         ("ollama_chat/llama3", "ollama_chat"),
-        ("vertex_ai/gemini-2.5-pro", "vertex_ai"),
         ("bedrock/converse/amazon.nova-lite-v1:0", "bedrock"),
     ],
     ids=str,
@@ -478,6 +487,21 @@ def test_a_base_that_is_no_address_is_refused_and_shows_no_secret(base: str, mes
             {"model": "azure/d", "api_base": "https://u.test/openai/deployments/e/chat/completions?api-version=7"},
             "https://u.test/openai/deployments/e/chat/completions?api-version=7",
         ),
+        (
+            {"model": "vertex_ai/gemini-2.5-pro"},
+            ("https://europe-west4-aiplatform.googleapis.com/v1/projects/mine/locations/europe-west4"
+            "/publishers/google/models/gemini-2.5-pro:streamGenerateContent?alt=sse"),
+        ),
+        (
+            {"model": "vertex_ai/g", "api_base": "https://u.test/a?b=c"},
+            ("https://u.test/a/v1/projects/mine/locations/europe-west4/publishers/google/models/g"
+            ":streamGenerateContent?alt=sse&b=c"),
+        ),
+        (
+            {"model": "vertex_ai/g", "api_base": "https://u.test/v1/projects/p/locations/l/publishers/google"},
+            ("https://u.test/v1/projects/p/locations/l/publishers/google/models/g"
+            ":streamGenerateContent?alt=sse"),
+        ),
         ({"model": "azure/d", "api_base": "https://u.test/openai/v1"}, "https://u.test/openai/v1/chat/completions"),
         (
             {"model": "azure/v1"},
@@ -487,9 +511,69 @@ def test_a_base_that_is_no_address_is_refused_and_shows_no_secret(base: str, mes
     ids=str,
 )  # fmt: skip
 def test_requests_go_to_where_the_provider_wants_them(asked: dict[str, str], url: str) -> None:
-    sent = on_the_wire(resolve(**asked, api_key=KEY, environ=AZURE))
+    sent = on_the_wire(resolve(**asked, api_key=KEY, environ=AZURE | VERTEX))
 
     assert str(sent.url) == url
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("global", "aiplatform.googleapis.com"),
+        ("us", "aiplatform.us.rep.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("us-central1", "us-central1-aiplatform.googleapis.com"),
+    ],
+)
+def test_a_location_of_vertex_has_its_host(location: str, host: str) -> None:
+    environ = {"GOOGLE_CLOUD_PROJECT": "my-project", "GOOGLE_CLOUD_LOCATION": location}
+    endpoint = resolve("vertex_ai/gemini-3", api_key=KEY, environ=environ)
+
+    at = f"https://{host}/v1/projects/my-project/locations/{location}/publishers/google"
+    assert endpoint.base == at
+
+
+def test_the_file_of_a_service_account_says_the_project(tmp_path: Path) -> None:
+    file = tmp_path / "account.json"
+    environ = {"VERTEXAI_LOCATION": "global", "GOOGLE_APPLICATION_CREDENTIALS": str(file)}
+    file.write_text('{"type": "service_account", "project_id": "of-file"}')
+    endpoint = resolve("vertex_ai/gemini-3", api_key=KEY, environ=environ)
+
+    assert "/projects/of-file/" in endpoint.base
+    file.write_text("{")
+    with pytest.raises(BadRequestError, match="which cannot be read: JSONDecodeError"):
+        resolve("vertex_ai/gemini-3", api_key=KEY, environ=environ)
+    file.write_text('{"type": "authorized_user"}')
+    with pytest.raises(BadRequestError, match="wants to know the project"):
+        resolve("vertex_ai/gemini-3", api_key=KEY, environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("model", "environ", "message"),
+    [
+        ("claude-opus-4", VERTEX, "vertex_ai asks models of Google alone, such as gemini-2.5-pro, and 'claude-opus-4' is"),
+        ("meta/llama-4", VERTEX, "vertex_ai asks models of Google alone"),
+        ("gemini-3", {"VERTEXAI_PROJECT": "p"}, "vertex_ai wants to know the location; set VERTEXAI_LOCATION or GOOGLE"),
+        ("gemini-3", {"VERTEXAI_LOCATION": "us"}, "vertex_ai wants to know the project; set VERTEXAI_PROJECT or GOOGLE"),
+        ("gemini-3", {**VERTEX, "VERTEXAI_LOCATION": "evil.test/"}, "VERTEXAI_LOCATION is no location such as 'europe-west4': 'evil.test/'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_vertex_cannot_be_asked_is_said(
+    model: str, environ: dict[str, str], message: str
+) -> None:
+    with pytest.raises(BadRequestError) as raised:
+        resolve(f"vertex_ai/{model}", api_key=KEY, environ=environ)
+
+    assert str(raised.value).startswith(message)
+
+
+def test_a_token_that_is_given_needs_nobody_to_be_asked_for_another() -> None:
+    given = resolve("vertex_ai/g", api_key=KEY, environ=VERTEX)
+
+    assert given.headers == {"authorization": f"Bearer {KEY}"}
+    assert given.access is None
+    assert resolve("vertex_ai/g", environ=VERTEX).access is not None
 
 
 def test_azure_wants_to_be_told_the_version() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cassette_stream._version import __version__
+from cassette_stream.client.access import Access
 from cassette_stream.client.providers import Endpoint, resolve
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import APIError
@@ -57,6 +58,11 @@ class Asked:
     def address(self) -> str:
         """Where the request goes, as errors may tell it."""
         return self.url.partition("?")[0]
+
+    @property
+    def access(self) -> Access | None:
+        """What has to let the request in; a caller who brings his own ``authorization`` is in."""
+        return None if "authorization" in self.headers else self.endpoint.access
 
 
 def ask(

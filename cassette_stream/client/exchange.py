@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
@@ -16,12 +17,13 @@ from os import urandom
 from typing import Any
 
 from cassette_stream.chunks import ModelResponseStream
+from cassette_stream.client.access import Access
 from cassette_stream.client.asked import Asked
 from cassette_stream.client.failures import connection_error, inform, worth_again
 from cassette_stream.client.reading import Reading
 from cassette_stream.clock import Clock, RealClock
 from cassette_stream.dialects.errors import status_error
-from cassette_stream.exceptions import APIConnectionError, APIError
+from cassette_stream.exceptions import APIConnectionError, APIError, Timeout
 
 __all__ = ("Exchange", "Opened")
 
@@ -61,14 +63,13 @@ class Exchange:
             ValueError: It would go to what is no address.
         """
         asked = self._asked
-        read = _timer(min(asked.limits.first, self._left()))
         try:
             self._request = client.build_request(
                 "POST",
                 asked.url,
                 headers=asked.headers,
                 content=asked.body,
-                timeout=(read, read, read, read),
+                timeout=_timer(self.patience),
             )
         except Exception as error:
             # Names that idna cannot read come as they are.
@@ -76,6 +77,52 @@ class Exchange:
                 raise
             raise ValueError(f"{asked.address!r} is no address: {error}") from error
         return self._request
+
+    @property
+    def stale(self) -> Access | None:
+        """What has to be asked again before the request is sent; None where nothing has."""
+        access = self._asked.access
+        return None if access is None or access.is_fresh() else access
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the caller waits for the head of a response, and for what goes before."""
+        return min(self._asked.limits.first, self._left())
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """In here it is asked what lets the request in; a `TimeoutError` says that it took long.
+
+        Raises:
+            APIError: It cannot be told.
+        """
+        limit = self.patience
+        try:
+            yield
+        except TimeoutError as error:
+            phase = "total" if self._real.now() >= self._deadline else "headers"
+            text = f"there were no credentials for {self._asked.address} after {limit:g} s"
+            raise self._informed(Timeout(text, phase=phase)) from error
+        except APIError as error:
+            self._informed(error)
+            raise
+
+    def let_in(self) -> None:
+        """Add to the request what lets it in.
+
+        Raises:
+            APIError: It cannot be told.
+        """
+        if (access := self._asked.access) is None:
+            return
+        request = self._request
+        with self.asking():
+            found = access.headers(str(request.url), dict(request.headers), request.content)
+        request.headers.update(found)
+        # The time that it took to ask is gone.
+        request.extensions["timeout"] = dict.fromkeys(
+            request.extensions["timeout"], _timer(self.patience)
+        )
 
     def streams(self, response: Any) -> bool:
         """Whether *response* is to be read piece by piece; whatever else it is comes whole."""
@@ -135,10 +182,13 @@ class Exchange:
             wait = most * (1 - random.random() / 4)  # noqa: S311 - so that clients do not march in step
         enough = self._retries >= self._asked.max_retries or wait > min(_LONGEST_WAIT, self._left())
         if enough or not worth:
-            inform(error, self._asked, headers=headers, retries=self._retries)
-            raise error
+            raise self._informed(error, headers)
         self._retries += 1
         return wait
+
+    def _informed(self, error: APIError, headers: Mapping[str, str] | None = None) -> APIError:
+        inform(error, self._asked, headers=headers or {}, retries=self._retries)
+        return error
 
     def _left(self) -> float:
         """Seconds until there must be an end; a little even when there are none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cassette_stream.client.access import adone_in_time, done_in_time
 from cassette_stream.client.asked import Asked
 from cassette_stream.client.exchange import Exchange, Opened
 
@@ -19,7 +20,12 @@ def opened(asked: Asked, client: Any) -> tuple[Opened, Any]:
     exchange = Exchange(asked)
     while True:
         try:
-            response = client.send(exchange.request(client), stream=True)
+            request = exchange.request(client)
+            if (access := exchange.stale) is not None:
+                with exchange.asking():
+                    done_in_time(access.refresh, exchange.patience)
+            exchange.let_in()
+            response = client.send(request, stream=True)
             body = None if exchange.streams(response) else _body(response)
         except Exception as error:  # noqa: BLE001 - `failed` raises what is not to be tried again
             settled: Opened | float = exchange.failed(error)
@@ -35,7 +41,12 @@ async def aopened(asked: Asked, client: Any) -> tuple[Opened, Any]:
     exchange = Exchange(asked)
     while True:
         try:
-            response = await client.send(exchange.request(client), stream=True)
+            request = exchange.request(client)
+            if (access := exchange.stale) is not None:
+                with exchange.asking():
+                    await adone_in_time(access.refresh, exchange.patience)
+            exchange.let_in()
+            response = await client.send(request, stream=True)
             body = None if exchange.streams(response) else await _abody(response)
         except Exception as error:  # noqa: BLE001 - `failed` raises what is not to be tried again
             settled: Opened | float = exchange.failed(error)

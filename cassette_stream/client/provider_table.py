@@ -8,13 +8,15 @@ such a list ages: a bare name goes by how it begins.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import quote
 
 from cassette_stream.chunks import ModelResponseStream
+from cassette_stream.client import vertex
+from cassette_stream.client.access import Access
 from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
 from cassette_stream.dialects.call import Call, HttpRequest
 from cassette_stream.dialects.decoding import EventDecoder
@@ -62,7 +64,7 @@ class Provider:
     Attributes:
         name: The prefix of its models' names.
         dialect: The wire format.
-        responses: The wire format of the models below ``responses/``, if it has those.
+        below: The wire formats of models whose names begin with a word and a slash.
         base: Where it is; None where the caller has to say.
         also: Other addresses of it.
         keys: The environment variables with its key, the first that is set counts.
@@ -74,11 +76,14 @@ class Provider:
         version: The environment variable with ``api-version``, if it wants one.
         adapt: What it wants asked otherwise.
         place: What a dialect's path is appended to, from the base and the model.
+        origin: Its base, from the model and the environment, where it has many.
+        inside: What a dialect's path is appended to after all, from the place and the same.
+        access: What lets a request in where there is no key, from the base and the same.
     """
 
     name: str
     dialect: Dialect = openai_chat
-    responses: Dialect | None = None
+    below: Mapping[str, Dialect] = field(default_factory=dict)
     base: str | None = None
     also: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
@@ -90,6 +95,9 @@ class Provider:
     version: str | None = None
     adapt: Callable[[Call], Call] = _as_it_is
     place: Callable[[str, str], str] = _plain
+    origin: Callable[[str, Mapping[str, str]], str] | None = None
+    inside: Callable[[str, str, Mapping[str, str]], str] | None = None
+    access: Callable[[str, str, Mapping[str, str]], Access] | None = None
 
 
 def _compatible(
@@ -123,7 +131,7 @@ _without_stream_options = openai_chat.without_stream_options
 _ROWS = (
     Provider(
         name="openai",
-        responses=openai_responses,
+        below={"responses": openai_responses},
         base="https://api.openai.com/v1",
         keys=("OPENAI_API_KEY",),
         bases=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
@@ -156,6 +164,15 @@ _ROWS = (
         keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         key_header="x-goog-api-key",
         bases=("GEMINI_API_BASE",),
+    ),
+    Provider(
+        name="vertex_ai",
+        dialect=gemini,
+        needs_key=False,
+        bases=("VERTEXAI_API_BASE",),
+        origin=vertex.origin,
+        inside=vertex.inside,
+        access=vertex.token,
     ),
     _compatible(
         "mistral", "https://api.mistral.ai/v1", adapt=openai_chat.for_mistral, place=_with_v1
@@ -229,9 +246,7 @@ _ROWS = (
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
 
-NOT_YET: Final = frozenset(
-    {"bedrock", "cohere", "cohere_chat", "ollama", "ollama_chat", "vertex_ai"}
-)
+NOT_YET: Final = frozenset({"bedrock", "cohere", "cohere_chat", "ollama", "ollama_chat"})
 """Prefixes that are known, of dialects that are not spoken."""
 
 BARE_NAMES: Final = tuple(

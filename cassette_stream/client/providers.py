@@ -11,8 +11,10 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from cassette_stream.client.access import Access
 from cassette_stream.client.addresses import is_within, read_address
 from cassette_stream.client.credentials import Hidden, headers_of
 from cassette_stream.client.provider_table import (
@@ -26,6 +28,9 @@ from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import BadRequestError
 
 __all__ = ("PROVIDERS", "Dialect", "Endpoint", "Provider", "register_provider", "resolve")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ANYBODY = "openai_like"
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -46,6 +51,7 @@ class Endpoint:
         headers: The credentials, and what else the provider wants; names are lower-case.
         adapt: To be applied to a call before the dialect makes the request.
         query: Belongs at the end of every address.
+        access: What lets a request in besides; it is asked before each attempt.
     """
 
     provider: str
@@ -55,6 +61,7 @@ class Endpoint:
     headers: Mapping[str, str]
     adapt: Callable[[Call], Call] = field(repr=False)
     query: Mapping[str, str]
+    access: Access | None = field(default=None, repr=False)
 
     def url(self, path: str) -> str:
         """The address of a request to *path*, which may have a query of its own."""
@@ -142,22 +149,28 @@ def resolve(
             raise TypeError(f"{name} is a text, not {type(value).__name__}")
     provider, model = _whose(model, custom_llm_provider, api_base)
     dialect = provider.dialect
-    if provider.responses is not None and model.startswith("responses/"):
-        dialect, model = provider.responses, model.removeprefix("responses/")
+    word, slash, rest = model.partition("/")
+    if slash and word in provider.below:
+        dialect, model = provider.below[word], rest
     if not model:
         raise _refusal(f"there is no model behind {provider.name}/", provider.name, model)
     if not model.isprintable():
         problem = f"{model!r} is no model: it holds a character that cannot be printed"
         raise _refusal(problem, provider.name, model)
     base, query = _place(provider, model, api_base, environ)
+    headers = headers_of(provider, model, api_key, environ)
+    access = None
+    if provider.access is not None and "authorization" not in headers:
+        access = _made(provider, model, provider.access, base, model, environ)
     return Endpoint(
         provider=provider.name,
         model=model,
         dialect=dialect,
         base=base,
-        headers=Hidden(headers_of(provider, model, api_key, environ)),
+        headers=Hidden(headers),
         adapt=provider.adapt,
         query=Hidden(query),
+        access=access,
     )
 
 
@@ -231,6 +244,8 @@ def _place(
 ) -> tuple[str, dict[str, str]]:
     """The base for *model*, and the query that belongs at the end of every address there."""
     base, named = _base(provider, api_base, environ)
+    if base is None and provider.origin is not None:
+        base = _made(provider, model, provider.origin, model, environ)
     if base is None:
         raise _refusal(
             f"{provider.name} has no address of its own; give api_base, or set "
@@ -238,11 +253,10 @@ def _place(
             provider.name,
             model,
         )
-    try:
-        address = read_address(base, named)
-    except ValueError as error:
-        raise _refusal(str(error), provider.name, model) from None
+    address = _made(provider, model, read_address, base, named)
     place = provider.place(address._replace(query="").geturl().rstrip("/"), model)
+    if provider.inside is not None:
+        place = _made(provider, model, provider.inside, place, model, environ)
     query = dict(parse_qsl(address.query, keep_blank_values=True, errors="surrogateescape"))
     # Azure's newest address has the version in its path, and refuses another.
     if provider.version is not None and not place.endswith("/openai/v1"):
@@ -255,6 +269,16 @@ def _place(
                 model,
             )
     return place, query
+
+
+def _made(
+    provider: Provider, model: str, make: Callable[P, T], *args: P.args, **more: P.kwargs
+) -> T:
+    """What *make* makes of *args*; a `ValueError` of it is a refusal."""
+    try:
+        return make(*args, **more)
+    except ValueError as error:
+        raise _refusal(str(error), provider.name, model) from None
 
 
 def _base(

@@ -8,7 +8,8 @@
     POST /v1beta/models/{model}:generateContent          Gemini
     POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
 
-Gemini's are at ``/v1`` too, where its current SDK looks for them.
+Gemini's are at ``/v1`` too, where its current SDK looks for them, and at Vertex AI's address
+``/v1/projects/{project}/locations/{location}/publishers/google``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ ENDPOINTS = (
 )
 Model: TypeAlias = Callable[[Ask], ModelResponse]
 
-_GEMINI = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)")
+_GEMINI = re.compile(
+    r"/v1(?:beta)?(?:/projects/[^/]+/locations/[^/]+/publishers/google)?"
+    r"/models/([^/:]+):(generateContent|streamGenerateContent)"
+)
 
 
 @dataclass(frozen=True, slots=True)
