@@ -7,8 +7,8 @@ the provider's own blocks and go out as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from cassette_stream.dialects.messages import (
     Json,
@@ -21,6 +21,7 @@ from cassette_stream.dialects.messages import (
     parts,
     url_of,
 )
+from cassette_stream.dialects.turns import Speaker, turns
 
 __all__ = ("conversation",)
 
@@ -34,29 +35,11 @@ def conversation(messages: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         TypeError: A message, or what it holds, is of the wrong type.
     """
     system, spoken = instructions_of(messages)
-    turns: list[dict[str, Any]] = []
-    for message in spoken:
-        role, blocks = _turn(message)
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        elif blocks:
-            turns.append({"role": role, "content": blocks})
-    return system, list(turns)
+    return system, turns(spoken, _SPEAKERS, field="content", dialect="anthropic")
 
 
-def _turn(message: Json) -> tuple[str, list[Json]]:
-    match message.get("role"):
-        case "user":
-            return "user", [_block(part) for part in parts(message)]
-        case "assistant":
-            return "assistant", list(_said(message))
-        case "tool":
-            return "user", [_result(message)]
-        case other:
-            raise ValueError(
-                f"anthropic has no messages of role {other!r}; "
-                "it takes system, developer, user, assistant and tool"
-            )
+def _asked(message: Json) -> list[Json]:
+    return [_block(part) for part in parts(message)]
 
 
 def _said(message: Json) -> Iterator[Json]:
@@ -68,8 +51,7 @@ def _said(message: Json) -> Iterator[Json]:
         elif thought.get("signature"):
             kept = {name: thought.get(name) or "" for name in ("thinking", "signature")}
             yield {"type": "thinking", **kept}
-    for part in parts(message):
-        yield _block(part)
+    yield from _asked(message)
     if refusal := message.get("refusal"):
         yield {"type": "text", "text": refusal}
     for call in message.get("tool_calls") or ():
@@ -82,13 +64,13 @@ def _said(message: Json) -> Iterator[Json]:
         }
 
 
-def _result(message: Json) -> Json:
+def _result(message: Json) -> Iterator[Json]:
     content = message.get("content")
     said = content or "" if content is None or isinstance(content, str) else None
-    return {
+    yield {
         "type": "tool_result",
         "tool_use_id": need(message, "tool_call_id"),
-        "content": [_block(part) for part in parts(message)] if said is None else said,
+        "content": _asked(message) if said is None else said,
     }
 
 
@@ -120,3 +102,10 @@ def _document(file: Json) -> Json:
     else:
         source = _source(need(file, "file_data"))
     return {"source": source} | ({"title": file["filename"]} if file.get("filename") else {})
+
+
+_SPEAKERS: Final[Mapping[str, Speaker]] = {
+    "user": ("user", _asked),
+    "assistant": ("assistant", _said),
+    "tool": ("user", _result),
+}

@@ -7,8 +7,7 @@ Parts that are no chat completions' are taken for the provider's own and go out 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from cassette_stream.dialects.messages import (
     Json,
@@ -21,6 +20,7 @@ from cassette_stream.dialects.messages import (
     parts,
     url_of,
 )
+from cassette_stream.dialects.turns import Speaker, turns
 
 __all__ = ("conversation",)
 
@@ -34,35 +34,23 @@ def conversation(messages: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         TypeError: A message, or what it holds, is of the wrong type.
     """
     system, spoken = instructions_of(messages)
-    contents: list[dict[str, Any]] = []
     names: dict[object, str] = {}
-    for message in spoken:
-        role, found = _content(message, names)
-        if contents and contents[-1]["role"] == role:
-            contents[-1]["parts"] += found
-        elif found:
-            contents.append({"role": role, "parts": found})
-    return [_part(part) for part in system], list(contents)
+    speakers: Mapping[str, Speaker] = {
+        "user": ("user", _asked),
+        "assistant": ("model", lambda message: _said(message, names)),
+        "tool": ("user", lambda message: [_result(message, names)]),
+    }
+    contents = turns(spoken, speakers, field="parts", dialect="gemini")
+    return [_part(part) for part in system], contents
 
 
-def _content(message: Json, names: dict[object, str]) -> tuple[str, list[Json]]:
-    match message.get("role"):
-        case "user":
-            return "user", [_part(part) for part in parts(message)]
-        case "assistant":
-            return "model", list(_said(message, names))
-        case "tool":
-            return "user", [_result(message, names)]
-        case other:
-            raise ValueError(
-                f"gemini has no messages of role {other!r}; "
-                "it takes system, developer, user, assistant and tool"
-            )
+def _asked(message: Json) -> list[Json]:
+    return [_part(part) for part in parts(message)]
 
 
 def _said(message: Json, names: dict[object, str]) -> Iterator[Json]:
     """What a model said and called; of the calls, *names* takes down who is who."""
-    said: list[Json] = [_part(part) for part in parts(message)]
+    said = _asked(message)
     signatures = _fields(message).get("thought_signatures")
     if said and isinstance(signatures, list) and signatures:
         said[-1] = {**said[-1], "thoughtSignature": signatures[-1]}
