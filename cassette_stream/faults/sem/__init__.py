@@ -12,11 +12,9 @@ from cassette_stream.faults.sem.extra import (
     EMPTY_CHOICES,
     NULL_DELTA,
     PING,
-    UNKNOWN_EVENT,
     EmptyChoices,
     NullDelta,
     Ping,
-    UnknownEvent,
 )
 from cassette_stream.faults.sem.finish import (
     ABNORMAL,
@@ -44,6 +42,7 @@ from cassette_stream.faults.sem.protocol import ORDER, Order
 from cassette_stream.faults.sem.replay import REPLAYED, ReplayAfterRetry
 from cassette_stream.faults.sem.shape import CONTENT_SHAPE, ContentShape
 from cassette_stream.faults.sem.tools import TOOL_CUT, TOOL_DELTA, ToolCut, ToolDelta
+from cassette_stream.faults.sem.unknown import UNKNOWN_EVENT, UnknownEvent
 from cassette_stream.faults.sem.usage import USAGE, Usage
 
 __all__ = (

@@ -14,11 +14,31 @@ from typing import Final, TypeAlias
 from cassette_stream.dialects.encoding import weave
 from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.edit import Edit, Seen, Settle
-from cassette_stream.faults.sem.words import Json, is_finish, kind_of, objects, written
+from cassette_stream.faults.sem.words import (
+    Json,
+    is_finish,
+    kind_in,
+    kind_of,
+    object_at,
+    objects,
+    written,
+)
 
-__all__ = ("Rewrite", "fragments", "interleaved", "name_of", "parsed", "rewriting", "start_of")
+__all__ = (
+    "Rewrite",
+    "fragments",
+    "interleaved",
+    "name_of",
+    "nulled",
+    "parsed",
+    "popped",
+    "rewriting",
+    "same_key",
+    "start_of",
+)
 
 Rewrite: TypeAlias = Callable[[list[Json]], list[list[Json]]]
+Key: TypeAlias = Callable[[Json], object]
 
 _MOST_HELD: Final = 10_000
 """Calls of more events than this are left alone: a loop must not fill the memory."""
@@ -43,20 +63,26 @@ def rewriting(rewrites: dict[Dialect, Rewrite]) -> Settle:
 
 def _begins(seen: Seen) -> bool:
     """Whether a call begins with it."""
-    value = seen.value if isinstance(seen.value, dict) else {}
+    value = object_at(seen.value)
+    told: object
     match seen.dialect:
         case "openai_chat":
-            return any(True for _ in fragments(value))
+            told = list(fragments(value))
         case "openai_responses":
-            return start_of(value, "response.output_item.added", "item") == "function_call"
+            told = start_of(value, "response.output_item.added", "item") == "function_call"
         case "anthropic":
-            return start_of(value, "content_block_start", "content_block") == "tool_use"
+            told = start_of(value, "content_block_start", "content_block") == "tool_use"
+        case "cohere":
+            told = kind_of(seen) == "tool-call-start"
+        case "ollama":
+            told = objects(value, "message", "tool_calls")
+        case "bedrock_converse":
+            told = object_at(value, "start", "toolUse")
         case _:
-            return any(
-                part.get("functionCall")
-                for candidate in objects(value, "candidates")
-                for part in objects(candidate, "content", "parts")
-            )
+            candidates = objects(value, "candidates")
+            parts = [it for each in candidates for it in objects(each, "content", "parts")]
+            told = any(part.get("functionCall") for part in parts)
+    return bool(told)
 
 
 def start_of(value: Json, kind: str, name: str) -> object:
@@ -80,12 +106,12 @@ def name_of(choice: Json, fragment: Json) -> str:
 def _edits(seen: Seen, value: Json, told: list[Json]) -> list[Edit]:
     if told == [value] or (not value and told == [{}]):
         return []
-    if len(told) == 1 and told[0].get("type", "") == kind_of(seen):
+    if len(told) == 1 and kind_in(told[0], seen.dialect) == kind_of(seen):
         return seen.with_value(told[0])
     return seen.replaced_by(b"".join(written(seen, it) for it in told))
 
 
-def interleaved(key: Callable[[Json], object]) -> Rewrite:
+def interleaved(key: Key) -> Rewrite:
     """The events of several calls in turn; *key* tells of which call an event is, if of any."""
 
     def rewrite(values: list[Json]) -> list[list[Json]]:
@@ -97,6 +123,27 @@ def interleaved(key: Callable[[Json], object]) -> Rewrite:
         return [[next(turns) if key(value) is not None else value] for value in values]
 
     return rewrite
+
+
+def same_key(name: str, key: Key) -> Rewrite:
+    """All calls with the *name* of the first; *key* as for `interleaved`."""
+
+    def rewrite(values: list[Json]) -> list[list[Json]]:
+        first = next((key(value) for value in values if key(value) is not None), None)
+        for value in values:
+            if key(value) is not None:
+                value[name] = first
+        return [[value] for value in values]
+
+    return rewrite
+
+
+def popped(name: str) -> Callable[[Json], object]:
+    return lambda holder: holder.pop(name, None)
+
+
+def nulled(name: str) -> Callable[[Json], object]:
+    return lambda holder: holder.update({name: None})
 
 
 def parsed(arguments: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from cassette_stream.faults.sem.calls import Rewrite, fragments, start_of
-from cassette_stream.faults.sem.words import Json, object_at, objects
+from cassette_stream.faults.sem.words import Json, kind_in, object_at, objects
 
 if TYPE_CHECKING:
     from cassette_stream.faults.dialect import Dialect
@@ -47,7 +47,7 @@ def _cut(values: list[Json], holders: Callable[[Json], list[Json]], name: str) -
 
 def _is_only(value: Json) -> bool:
     """Whether the event told nothing but arguments, of one call."""
-    if value.get("type") == "content_block_delta":
+    if kind_in(value, None) in {"content_block_delta", "tool-call-delta"} or _use(value):
         return True
     found = [fragment for _, fragment in fragments(value)]
     choices = objects(value, "choices")
@@ -81,6 +81,27 @@ def _anthropic(values: list[Json]) -> list[list[Json]]:
     return _cut(values, holders, "partial_json")
 
 
+def _cohere(values: list[Json]) -> list[list[Json]]:
+    last = [it.get("index") for it in values if it.get("type") == "tool-call-start"][-1]
+
+    def holders(value: Json) -> list[Json]:
+        call = object_at(value, "delta", "message", "tool_calls", "function")
+        return [call] if value.get("index") == last else []
+
+    return _cut(values, holders, "arguments")
+
+
+def _converse(values: list[Json]) -> list[list[Json]]:
+    name = "contentBlockIndex"
+    last = [it.get(name) for it in values if object_at(it, "start", "toolUse")][-1]
+    return _cut(values, lambda value: [_use(value)] if value.get(name) == last else [], "input")
+
+
+def _use(value: Json) -> Json:
+    """What an event of Converse's tells of the arguments of a call."""
+    return object_at(value, "delta", "toolUse")
+
+
 def _responses(values: list[Json]) -> list[list[Json]]:
     """The copies of the arguments are cut as well; no event goes, for they are numbered."""
     kind = "response.output_item.added"
@@ -104,4 +125,6 @@ CUTS: Final[dict[Dialect, Rewrite]] = {
     "openai_chat": _chat,
     "openai_responses": _responses,
     "anthropic": _anthropic,
+    "cohere": _cohere,
+    "bedrock_converse": _converse,
 }

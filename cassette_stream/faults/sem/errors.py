@@ -104,7 +104,7 @@ class ErrorEvent:
             case "gemini":
                 status = int(code) if code is not None and code.isdecimal() else 503
                 told = gemini.encode_error(status, message, kind=kind)
-            case None:
+            case _:
                 return None
         return in_style(seen, told)
 

@@ -14,8 +14,6 @@ from cassette_stream.faults.sem.words import (
     Json,
     dialects,
     in_style,
-    kind_of,
-    objects,
     written,
 )
 
@@ -26,11 +24,9 @@ __all__ = (
     "EMPTY_CHOICES",
     "NULL_DELTA",
     "PING",
-    "UNKNOWN_EVENT",
     "EmptyChoices",
     "NullDelta",
     "Ping",
-    "UnknownEvent",
 )
 
 _AZURE: Final[Json] = {"id": "", "object": "", "created": 0, "model": ""}
@@ -117,69 +113,6 @@ class NullDelta:
         return seen.preceded_by(_listed(seen, name, "empty", [choice]))
 
 
-_UNKNOWN = (
-    Parameter(
-        name="quirk",
-        default="event",
-        choices=("event", "delta", "field"),
-        description="An event of an unknown type comes before it, or an unknown kind of progress "
-        "(not for openai_responses), or it has unknown fields.",
-    ),
-)
-_HINT: Final[Json] = {"hint": {"text": "as of a later version"}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownEvent:
-    """Something of a later version of the format comes at the event *at*; nothing is missing."""
-
-    at: Event
-    quirk: str = "event"
-
-    def __post_init__(self) -> None:
-        check_event(self.at)
-        check_parameters(self, _UNKNOWN)
-
-    def __call__(self, script: Script) -> Script:
-        return edit_event(script, self.at, self._change)
-
-    def _change(self, seen: Seen) -> list[Edit]:
-        if seen.dialect is None:
-            return []
-        if self.quirk == "field":
-            return seen.altered(lambda value: value.update(_HINT))
-        told = _event(seen) if self.quirk == "event" else _delta(seen)
-        return [] if told is None else seen.preceded_by(written(seen, told))
-
-
-def _event(seen: Seen) -> Json:
-    match seen.dialect:
-        case "openai_chat":
-            return {"id": "", "object": "chat.completion.hint"} | _HINT
-        case "openai_responses":
-            return {"type": "response.hint.added"} | _HINT
-        case "anthropic":
-            return {"type": "message_hint"} | _HINT
-        case _:
-            return dict(_HINT)
-
-
-def _delta(seen: Seen) -> Json | None:
-    value = seen.value if isinstance(seen.value, dict) else {}
-    match seen.dialect:
-        case "openai_chat":
-            if not objects(value, "choices"):  # behind the finish reason it would be late
-                return None
-            choice = {"index": 0, "delta": _HINT, "finish_reason": None}
-            return {key: value[key] for key in CHAT_HEAD if key in value} | {"choices": [choice]}
-        case "anthropic" if kind_of(seen) == "content_block_delta":
-            return value | {"delta": {"type": "hint_delta"} | _HINT}
-        case "gemini":
-            return {"candidates": [{"index": 0, "content": {"role": "model", "parts": [_HINT]}}]}
-        case _:
-            return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """An event of the type ``ping`` comes before the event *at*, whatever the stream speaks."""
@@ -218,18 +151,6 @@ NULL_DELTA = FaultInfo(
     places=("event",),
     parameters=_NULL,
     dialects=dialects("openai_chat", "gemini"),
-)
-UNKNOWN_EVENT = FaultInfo(
-    id="sem.unknown_event",
-    name="unknown event, delta or field",
-    expect="tolerates",
-    transport="nothing: the framing is valid",
-    description="Something of a later version of the format comes; it can be ignored.",
-    reference="measured",
-    make=UnknownEvent,
-    places=("event",),
-    parameters=_UNKNOWN,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
 )
 PING = FaultInfo(
     id="sem.ping",

@@ -9,6 +9,7 @@ from cassette_stream.faults.edit import Edit, Seen, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
 from cassette_stream.faults.sem.words import (
+    ALL,
     Json,
     dialects,
     is_finish,
@@ -160,7 +161,7 @@ FINISH_MISSING = FaultInfo(
     description="No finish reason comes; everything else does, terminator included.",
     reference="agentjido/req_llm#638",
     make=FinishMissing,
-    dialects=dialects("openai_chat", "anthropic", "gemini"),
+    dialects=dialects("openai_chat", "anthropic", "gemini", "cohere", "ollama", "bedrock_converse"),
 )
 DONE_MISSING = FaultInfo(
     id="sem.done_missing",
@@ -170,7 +171,7 @@ DONE_MISSING = FaultInfo(
     description="The stream ends after the finish reason, without [DONE] or message_stop.",
     reference="chand1012/openai-cf-workers-ai#7",
     make=DoneMissing,
-    dialects=dialects("openai_chat", "anthropic"),
+    dialects=dialects("openai_chat", "anthropic", "cohere"),
 )
 ABNORMAL = FaultInfo(
     id="sem.finish_abnormal",
@@ -181,7 +182,7 @@ ABNORMAL = FaultInfo(
     reference="BerriAI/litellm#22673",
     make=FinishAbnormal,
     parameters=_REASON,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
     common=True,
 )
 TERMINAL = FaultInfo(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cassette_stream.faults.edit import Edit, Seen, edit_ahead, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.sem.words import Json, dialects, is_content, is_finish, objects
+from cassette_stream.faults.sem.words import ALL, Json, is_content, is_finish, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +23,15 @@ _LATE = (
         default="after_finish",
         choices=("after_finish", "finish_twice", "finish_with_content"),
         description="The last content comes behind the finish reason, or together with it "
-        "(openai_chat and gemini); or the finish reason comes twice.",
+        "(openai_chat, gemini and ollama); or the finish reason comes twice.",
     ),
 )
-_WITH_CONTENT: Final = ("openai_chat", "gemini")
+_WITH_CONTENT: Final = {
+    "openai_chat": ("choices", "finish_reason"),
+    "gemini": ("candidates", "finishReason"),
+    "ollama": ("message", ""),
+}
+"""The dialects in which one event can tell both: where it tells content, and the reason in that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +76,11 @@ def _ends(seen: Seen) -> bool:
 
 def _merged(content: Seen, finish: Seen) -> list[Edit]:
     """The edits that give *content* what *finish* says of the same choice; none if it cannot be."""
-    if content.dialect not in _WITH_CONTENT or not isinstance(finish.value, dict):
+    name, reason = _WITH_CONTENT.get(content.dialect or "", ("", ""))
+    if not name or not isinstance(finish.value, dict):
         return []
-    ends = objects(finish.value, "choices" if content.dialect == "openai_chat" else "candidates")
-    name, reason = (
-        ("choices", "finish_reason")
-        if content.dialect == "openai_chat"
-        else ("candidates", "finishReason")
-    )
-    if len(ends) != 1:
+    ends = objects(finish.value, name)
+    if reason and len(ends) != 1:
         return []
 
     def merge(value: Json) -> None:
@@ -103,5 +104,5 @@ LATE_CONTENT = FaultInfo(
     reference="Chevey339/kelivo#1003",
     make=LateContent,
     parameters=_LATE,
-    dialects=dialects("openai_chat", "anthropic", "gemini"),
+    dialects=ALL - {"openai_responses"},
 )

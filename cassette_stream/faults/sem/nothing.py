@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from cassette_stream.faults.edit import Edit, Seen, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.sem.words import (
+    ALL,
     FINISHES,
     Json,
-    dialects,
     is_content,
     is_finish,
     kind_of,
@@ -30,7 +30,9 @@ _IN_DELTAS: Final = ("content", "refusal", "tool_calls", "function_call")
 _KEPT: Final = ("role", "reasoning_content", "reasoning")
 _BLOCKS: Final = frozenset({"text", "tool_use"})
 _ITEMS: Final = frozenset({"message", "function_call", "custom_tool_call"})
-_CALLED: Final = frozenset({"tool_calls", "function_call", "tool_use"})
+_CALLED: Final = frozenset({"tool_calls", "function_call", "tool_use", "TOOL_CALL"})
+_OF_ANSWERS: Final = ("tool-call-", "citation-")
+_CONTENTS: Final = frozenset({"text", "toolUse", "citation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,9 @@ class EmptySuccess:
             "openai_responses": _responses(),
             "anthropic": _anthropic(),
             "gemini": _gemini,
+            "cohere": _cohere(),
+            "ollama": _ollama,
+            "bedrock_converse": _converse(),
         }
 
         def change(seen: Seen) -> list[Edit]:
@@ -78,11 +83,17 @@ def _anthropic() -> Callable[[Seen], list[Edit]]:
             if kind == "content_block_stop":
                 gone.discard(index)
             return seen.replaced_by(b"")
-        if text_at(object_at(value, "delta"), "stop_reason") in _CALLED:
-            return seen.altered(lambda value: set_reason(value, "anthropic", FINISHES["anthropic"]))
-        return []
+        return _plain(seen, object_at(value, "delta").get("stop_reason"))
 
     return change
+
+
+def _plain(seen: Seen, reason: object) -> list[Edit]:
+    """The edits after which an answer that ended with a call for this *reason* plainly ended."""
+    dialect = seen.dialect
+    if dialect is None or reason not in _CALLED:
+        return []
+    return seen.altered(lambda value: set_reason(value, dialect, FINISHES[dialect]))
 
 
 def _responses() -> Callable[[Seen], list[Edit]]:
@@ -133,6 +144,49 @@ def _speaks(part: Json) -> bool:
     return bool(part.get("functionCall") or (part.get("text") and not part.get("thought")))
 
 
+def _cohere() -> Callable[[Seen], list[Edit]]:
+    gone: set[str] = set()
+
+    def change(seen: Seen) -> list[Edit]:
+        value, kind = object_at(seen.value), kind_of(seen)
+        delta, index = object_at(value, "delta"), repr(value.get("index"))
+        if kind == "content-start":
+            is_text = object_at(delta, "message", "content").get("type") == "text"
+            (gone.add if is_text else gone.discard)(index)
+        if kind.startswith(_OF_ANSWERS) or (kind.startswith("content-") and index in gone):
+            return seen.replaced_by(b"")
+        return _plain(seen, delta.get("finish_reason"))
+
+    return change
+
+
+def _ollama(seen: Seen) -> list[Edit]:
+    def empty(value: Json) -> None:
+        message = object_at(value, "message")
+        if message.get("content"):
+            message["content"] = ""
+        message.pop("tool_calls", None)
+
+    stays = is_finish(seen) or object_at(seen.value, "message").get("thinking")
+    return seen.replaced_by(b"") if is_content(seen) and not stays else seen.altered(empty)
+
+
+def _converse() -> Callable[[Seen], list[Edit]]:
+    gone: set[str] = set()
+
+    def change(seen: Seen) -> list[Edit]:
+        value = object_at(seen.value)
+        index = repr(value.get("contentBlockIndex"))
+        # A block of text begins with its first delta.
+        if told := object_at(value, "start") | object_at(value, "delta"):
+            (gone.discard if _CONTENTS.isdisjoint(told) else gone.add)(index)
+        if "contentBlockIndex" in value and index in gone:
+            return seen.replaced_by(b"")
+        return _plain(seen, value.get("stopReason"))
+
+    return change
+
+
 EMPTY_SUCCESS = FaultInfo(
     id="sem.empty_success",
     name="success without an answer",
@@ -141,5 +195,5 @@ EMPTY_SUCCESS = FaultInfo(
     description="The stream is whole and valid, and there is no text and no tool call in it.",
     reference="open-legal-products/mike#379",
     make=EmptySuccess,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
 )

@@ -20,7 +20,7 @@ from cassette_stream.faults.edit import (
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
 from cassette_stream.faults.place import Event, check_event
-from cassette_stream.faults.sem.words import dialects, is_content
+from cassette_stream.faults.sem.words import ALL, is_content
 from cassette_stream.script import Emit, Script, Wait
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ DROPPED, DUPLICATED, REORDERED = (
         reference=reference,
         make=make,
         places=("event",),
-        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+        dialects=ALL,
     )
     for what, name, description, reference, make in (
         ("dropped", "lost event", "A content event is missing", "vllm-project/vllm#30866", Dropped),
@@ -178,5 +178,5 @@ LOOP = FaultInfo(
     make=Loop,
     places=("event",),
     parameters=_EVERY,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
 )

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
-from cassette_stream.faults.sem.calls import Rewrite, interleaved, parsed
-from cassette_stream.faults.sem.words import Json, objects, text_at
+from cassette_stream.faults.sem.calls import Rewrite, interleaved, nulled, popped, same_key
+from cassette_stream.faults.sem.words import Json, object_at, objects
 
-__all__ = ("ANTHROPIC", "GEMINI", "RESPONSES")
-
-Key: TypeAlias = Callable[[Json], object]
-
-
-def _block_call(value: Json) -> object:
-    return value.get("index") if str(value.get("type")).startswith("content_block") else None
+__all__ = ("GEMINI", "OLLAMA", "RESPONSES")
 
 
 def _item_call(value: Json) -> object:
@@ -35,47 +29,6 @@ def _numbered(rewrite: Rewrite) -> Rewrite:
         return told
 
     return numbered
-
-
-def _blocks(alter: Callable[[Json], object]) -> Rewrite:
-    """Alters where a call of Anthropic's begins."""
-
-    def rewrite(values: list[Json]) -> list[list[Json]]:
-        for value in values:
-            block = value.get("content_block")
-            if isinstance(block, dict) and block.get("type") == "tool_use":
-                alter(block)
-        return [[value] for value in values]
-
-    return rewrite
-
-
-def _null_json(values: list[Json]) -> list[list[Json]]:
-    for value in values:
-        delta = value.get("delta")
-        if isinstance(delta, dict) and delta.get("partial_json") == "":
-            delta["partial_json"] = None
-    return [[value] for value in values]
-
-
-def _whole_input(values: list[Json]) -> list[list[Json]]:
-    """A call of Anthropic's with its input where it begins, as proxies do, and no deltas."""
-    starts: dict[str, Json] = {}
-    words: dict[str, str] = {}
-    told: list[list[Json]] = []
-    for value in values:
-        block, delta = value.get("content_block"), value.get("delta")
-        if isinstance(block, dict) and block.get("type") == "tool_use":
-            starts[repr(value.get("index"))] = block
-        is_part = isinstance(delta, dict) and "partial_json" in delta
-        if isinstance(delta, dict) and is_part:
-            index = repr(value.get("index"))
-            words[index] = words.get(index, "") + text_at(delta, "partial_json")
-        told.append([] if is_part else [value])
-    for index, text in words.items():
-        if text and index in starts:
-            starts[index]["input"] = parsed(text)
-    return told
 
 
 def _items(alter: Callable[[Json], object]) -> Rewrite:
@@ -105,19 +58,6 @@ def _changing_item(values: list[Json]) -> list[list[Json]]:
     return [[value] for value in values]
 
 
-def _at_one(name: str, key: Key) -> Rewrite:
-    """All calls at the index of the first."""
-
-    def rewrite(values: list[Json]) -> list[list[Json]]:
-        first = next((key(value) for value in values if key(value) is not None), None)
-        for value in values:
-            if key(value) is not None:
-                value[name] = first
-        return [[value] for value in values]
-
-    return rewrite
-
-
 def _functions(alter: Callable[[Json], object]) -> Rewrite:
     """Alters the calls of Gemini's."""
 
@@ -132,31 +72,57 @@ def _functions(alter: Callable[[Json], object]) -> Rewrite:
     return rewrite
 
 
-def _pop(name: str) -> Callable[[Json], object]:
-    return lambda holder: holder.pop(name, None)
+def _calls(value: Json) -> list[Json]:
+    return objects(value, "message", "tool_calls")
 
 
-def _nulled(name: str) -> Callable[[Json], object]:
-    return lambda holder: holder.update({name: None})
+def _each_call(alter: Callable[[Json], object]) -> Rewrite:
+    """Alters the calls of Ollama's."""
+
+    def rewrite(values: list[Json]) -> list[list[Json]]:
+        for value in values:
+            for call in _calls(value):
+                alter(call)
+        return [[value] for value in values]
+
+    return rewrite
+
+
+def _indexed(alter: Callable[[Json], object]) -> Rewrite:
+    return _each_call(lambda call: alter(object_at(call, "function")))
+
+
+def _in_one_line(values: list[Json]) -> list[list[Json]]:
+    """All calls of Ollama's in the line of the first; a line that is left empty goes."""
+    calls = [call for value in values for call in _calls(value)]
+    told: list[list[Json]] = []
+    for value in values:
+        message = object_at(value, "message")
+        had_calls = bool(_calls(value))
+        if had_calls:
+            message["tool_calls"], calls = calls, []
+        says = any(message.get(name) for name in ("content", "thinking", "tool_calls"))
+        told.append([value] if says or value.get("done") or not had_calls else [])
+    return told
 
 
 RESPONSES: Final[Mapping[str, Rewrite]] = {
-    "same_index": _at_one("output_index", _item_call),
-    "missing_id": _items(_pop("call_id")),
-    "null_id": _items(_nulled("call_id")),
+    "same_index": same_key("output_index", _item_call),
+    "missing_id": _items(popped("call_id")),
+    "null_id": _items(nulled("call_id")),
     "changed_id": _changing_item,
     "interleaved": _numbered(interleaved(_item_call)),
     "one_chunk": _numbered(_without_deltas),
 }
-ANTHROPIC: Final[Mapping[str, Rewrite]] = {
-    "same_index": _at_one("index", _block_call),
-    "missing_id": _blocks(_pop("id")),
-    "null_id": _blocks(_nulled("id")),
-    "null_arguments": _null_json,
-    "object_arguments": _whole_input,
-    "interleaved": interleaved(_block_call),
-}
 GEMINI: Final[Mapping[str, Rewrite]] = {
-    "missing_id": _functions(_pop("id")),
-    "null_id": _functions(_nulled("id")),
+    "missing_id": _functions(popped("id")),
+    "null_id": _functions(nulled("id")),
+}
+OLLAMA: Final[Mapping[str, Rewrite]] = {
+    "missing_index": _indexed(popped("index")),
+    "null_index": _indexed(nulled("index")),
+    "same_index": _indexed(lambda function: function.update(index=0)),
+    "missing_id": _each_call(popped("id")),
+    "null_id": _each_call(nulled("id")),
+    "one_chunk": _in_one_line,
 }

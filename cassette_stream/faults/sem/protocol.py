@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cassette_stream.faults.edit import Edit, Seen, edit_ahead, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.sem.words import dialects, is_content, kind_of, written
+from cassette_stream.faults.sem.words import ALL, is_content, kind_of, object_at, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,12 +24,20 @@ _QUIRKS = (
         choices=("delta_before_start", "second_start", "stop_without_start", "index_gap"),
         description="The first delta comes before the start of its block or item; the start of "
         "the response comes again after it; a block or item stops that never began; "
-        "the deltas of a block name the next one (anthropic).",
+        "the deltas of a block name the next one (not for openai_responses).",
     ),
 )
-_STARTS = frozenset({"content_block_start", "response.output_item.added"})
-_BEGINS = frozenset({"message_start", "response.created"})
-_OF_BLOCKS = frozenset({"content_block_delta", "content_block_stop"})
+# How what opens is closed, in the dialects in which no more is told with that.
+_STOPS = {
+    "content_block_start": "content_block_stop",
+    "content-start": "content-end",
+    "tool-call-start": "tool-call-end",
+}
+_STARTS = frozenset({"response.output_item.added", "contentBlockStart", *_STOPS})
+_BEGINS = frozenset({"message_start", "response.created", "message-start", "messageStart"})
+_OF_BLOCKS = frozenset(
+    {"content_block_delta", "content-delta", "tool-call-delta", *_STOPS.values()}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +101,14 @@ def _stop_first() -> Callable[[Seen], list[Edit]]:
 
     def change(seen: Seen) -> list[Edit]:
         nonlocal is_done
-        value = seen.value
-        if is_done or kind_of(seen) not in _STARTS or not isinstance(value, dict):
+        value, kind = seen.value, kind_of(seen)
+        if is_done or kind not in _STARTS or not isinstance(value, dict):
             return []
         is_done = True
-        if seen.dialect == "anthropic":
-            stop = {"type": "content_block_stop", "index": value.get("index", 0)}
+        if kind in _STOPS:
+            stop = {"type": _STOPS[kind], "index": value.get("index", 0)}
+        elif seen.dialect == "bedrock_converse":
+            stop = {"contentBlockIndex": value.get("contentBlockIndex", 0)}
         else:
             stop = value | {"type": "response.output_item.done"}
         return seen.preceded_by(written(seen, stop))
@@ -107,11 +117,15 @@ def _stop_first() -> Callable[[Seen], list[Edit]]:
 
 
 def _index_gap(seen: Seen) -> list[Edit]:
-    value = seen.value
-    if kind_of(seen) not in _OF_BLOCKS or not isinstance(value, dict):
+    value, name = object_at(seen.value), "index"
+    if seen.dialect == "bedrock_converse":
+        name = "contentBlockIndex"
+        if not object_at(value, "delta", "toolUse"):  # a block of text needs no start
+            return []
+    elif kind_of(seen) not in _OF_BLOCKS:
         return []
-    index = value.get("index")
-    return seen.with_value(value | {"index": index + 1}) if isinstance(index, int) else []
+    index = value.get(name)
+    return seen.with_value(value | {name: index + 1}) if isinstance(index, int) else []
 
 
 ORDER = FaultInfo(
@@ -123,5 +137,5 @@ ORDER = FaultInfo(
     reference="MoonshotAI/Kimi-K2.5#33",
     make=Order,
     parameters=_QUIRKS,
-    dialects=dialects("anthropic", "openai_responses"),
+    dialects=ALL - {"openai_chat", "gemini", "ollama"},
 )

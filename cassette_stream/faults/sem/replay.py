@@ -11,7 +11,7 @@ from cassette_stream.faults.edit import Edit, edited, events_in, json_bytes
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.place import Event, check_event
 from cassette_stream.faults.seek import Found, seek
-from cassette_stream.faults.sem.words import dialects, is_content
+from cassette_stream.faults.sem.words import ALL, is_content
 from cassette_stream.script import Emit, Head, Script, Step
 
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ REPLAYED = FaultInfo(
     reference="NuGuardAI/nuguard#455",
     make=ReplayAfterRetry,
     places=("event",),
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
 )

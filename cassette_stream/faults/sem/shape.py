@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cassette_stream.faults.edit import Edit, Seen, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.sem.words import Json, dialects, objects
+from cassette_stream.faults.sem.words import ALL, Json, object_at, objects
 
 if TYPE_CHECKING:
     from cassette_stream.script import Script
@@ -23,11 +23,11 @@ def _deltas(value: Json) -> list[Json]:
     return [it["delta"] for it in objects(value, "choices") if isinstance(it.get("delta"), dict)]
 
 
-def _blank(content: object) -> Alter:
+def _blank(content: object, holders: Callable[[Json], list[Json]]) -> Alter:
     def alter(value: Json, _: int) -> None:
-        for delta in _deltas(value):
-            if not delta.get("content"):
-                delta["content"] = content
+        for holder in holders(value):
+            if not holder.get("content"):
+                holder["content"] = content
 
     return alter
 
@@ -68,8 +68,11 @@ def _contents(value: Json) -> list[Json]:
 
 
 def _message(value: Json) -> list[Json]:
-    message = value.get("message")
-    return [message] if isinstance(message, dict) else []
+    return [object_at(value, "message")]
+
+
+def _delta_message(value: Json) -> list[Json]:
+    return [object_at(value, "delta", "message")]
 
 
 def _null(_: object, __: int) -> None:
@@ -85,20 +88,24 @@ def _text(known: object, _: int) -> str:
 
 
 _SHAPES: Final[Mapping[str, Mapping[str, Alter]]] = {
-    "null": {"openai_chat": _blank(None)},
-    "empty": {"openai_chat": _blank("")},
+    "null": {"openai_chat": _blank(None, _deltas), "ollama": _blank(None, _message)},
+    "empty": {"openai_chat": _blank("", _deltas)},
     "parts": {"openai_chat": _parts},
     "role_each": {"openai_chat": _role_each},
     "role_never": {
         "openai_chat": _without_role(_deltas),
         "anthropic": _without_role(_message),
         "gemini": _without_role(_contents),
+        "cohere": _without_role(_delta_message),
+        "ollama": _without_role(_message),
+        "bedrock_converse": _without_role(lambda value: [value]),
     },
     "id_null": {
         "openai_chat": _put("", "id", _null),
         "openai_responses": _put("response", "id", _null),
         "anthropic": _put("message", "id", _null),
         "gemini": _put("", "responseId", _null),
+        "cohere": _put("", "id", _null),
     },
     "id_changing": {
         "openai_chat": _put("", "id", _other),
@@ -150,5 +157,5 @@ CONTENT_SHAPE = FaultInfo(
     reference="router-for-me/CLIProxyAPI#530",
     make=ContentShape,
     parameters=_SHAPE,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
 )

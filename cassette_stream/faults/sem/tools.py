@@ -10,11 +10,12 @@ from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.edit import edit_ahead
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
+from cassette_stream.faults.sem.block_fragments import ANTHROPIC, COHERE, CONVERSE
 from cassette_stream.faults.sem.calls import Rewrite, rewriting
 from cassette_stream.faults.sem.chat_fragments import CHAT
 from cassette_stream.faults.sem.cut_calls import CUTS
-from cassette_stream.faults.sem.other_fragments import ANTHROPIC, GEMINI, RESPONSES
-from cassette_stream.faults.sem.words import dialects
+from cassette_stream.faults.sem.other_fragments import GEMINI, OLLAMA, RESPONSES
+from cassette_stream.faults.sem.words import ALL, dialects
 
 if TYPE_CHECKING:
     from cassette_stream.script import Script
@@ -26,6 +27,9 @@ _ALL: Final[Mapping[Dialect, Mapping[str, Rewrite]]] = {
     "openai_responses": RESPONSES,
     "anthropic": ANTHROPIC,
     "gemini": GEMINI,
+    "cohere": COHERE,
+    "ollama": OLLAMA,
+    "bedrock_converse": CONVERSE,
 }
 
 
@@ -73,7 +77,7 @@ TOOL_CUT = FaultInfo(
     description="The arguments of the last call break off, yet the finish reason is as before.",
     reference="langchain-ai/langchain#39275",
     make=ToolCut,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic"),
+    dialects=dialects("openai_chat", "openai_responses", "anthropic", "cohere", "bedrock_converse"),
     common=True,
 )
 TOOL_DELTA = FaultInfo(
@@ -85,6 +89,6 @@ TOOL_DELTA = FaultInfo(
     reference="vllm-project/vllm#18412",
     make=ToolDelta,
     parameters=_QUIRKS,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
     common=True,
 )

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cassette_stream.faults.edit import Edit, Seen, edit_ahead, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.sem.words import Json, dialects, is_content, is_finish, kind_of, written
+from cassette_stream.faults.sem.words import (
+    ALL,
+    Json,
+    is_content,
+    is_finish,
+    kind_of,
+    object_at,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +32,8 @@ _QUIRKS = (
         default="missing",
         choices=("missing", "null_each", "cumulative", "early", "twice", "with_choices"),
         description="There is none; a null on each chunk, or a count so far; it comes before the "
-        "finish reason, twice, or with it. openai_chat has them all, gemini and anthropic those "
-        "that are not their own way, openai_responses only missing.",
+        "finish reason, twice, or with it. openai_chat has them all, gemini, anthropic and "
+        "bedrock_converse those that are not their own way, the others only missing.",
     ),
 )
 
@@ -54,37 +62,42 @@ class Usage:
             case "twice":
                 return edit_events(script, _twice)
             case "early":
-                return edit_ahead(script, _from_finish_on(_early))
+                return edit_ahead(script, _from_finish_on(_early, _BEHIND))
             case _:
-                return edit_ahead(script, _from_finish_on(_with_choices))
+                return edit_ahead(script, _from_finish_on(_with_choices, ("openai_chat",)))
 
 
-def _holder(value: Json, seen: Seen) -> tuple[Json, str]:
-    """The object that has the usage, and under which name."""
-    within = {"openai_responses": "response", "anthropic": "message"}.get(seen.dialect or "")
-    inner = value.get(within) if within else None
-    name = "usageMetadata" if seen.dialect == "gemini" else "usage"
-    return (inner if isinstance(inner, dict) else value), name
+_WITHIN: Final = {"openai_responses": "response", "anthropic": "message", "cohere": "delta"}
+_NAMES: Final = {"gemini": ("usageMetadata",), "ollama": ("prompt_eval_count", "eval_count")}
+
+
+def _holder(value: Json, seen: Seen) -> tuple[Json, tuple[str, ...]]:
+    """The object that has the usage, and under which names."""
+    dialect = seen.dialect or ""
+    inner = value.get(_WITHIN[dialect]) if dialect in _WITHIN else None
+    return (inner if isinstance(inner, dict) else value), _NAMES.get(dialect, ("usage",))
 
 
 def _told(seen: Seen) -> object:
     """The usage that an event tells."""
     if not isinstance(seen.value, dict):
         return None
-    holder, name = _holder(seen.value, seen)
-    return holder.get(name)
+    holder, names = _holder(seen.value, seen)
+    return next(filter(None, map(holder.get, names)), None)
 
 
 def _is_bare(seen: Seen) -> bool:
-    """Whether it is a chunk with the usage and nothing else."""
-    value = seen.value if isinstance(seen.value, dict) else {}
-    return seen.dialect == "openai_chat" and bool(_told(seen)) and not value.get("choices")
+    """Whether it is an event with the usage and nothing else."""
+    if seen.dialect == "openai_chat":
+        return bool(_told(seen)) and not object_at(seen.value).get("choices")
+    return seen.dialect == "bedrock_converse" and bool(_told(seen))
 
 
 def _missing(seen: Seen) -> list[Edit]:
     def leave_out(value: Json) -> None:
-        holder, name = _holder(value, seen)
-        holder.pop(name, None)
+        holder, names = _holder(value, seen)
+        for name in names:
+            holder.pop(name, None)
 
     if _is_bare(seen):
         return seen.replaced_by(b"")
@@ -134,15 +147,18 @@ def _twice(seen: Seen) -> list[Edit]:
 
 Arrange: TypeAlias = Callable[[Seen, Seen], tuple[list[Edit], list[Edit]]]
 
+_BEHIND: Final = ("openai_chat", "bedrock_converse")
+"""The dialects that tell the usage behind the finish reason."""
+
 
 def _from_finish_on(
-    arrange: Arrange,
+    arrange: Arrange, known: tuple[str, ...]
 ) -> Callable[[Sequence[Seen], bool], list[list[Edit]]]:
-    """Holds back the finish of a chat completion until its usage comes, and arranges the two."""
+    """Holds back the finish of an answer until its usage comes, and arranges the two."""
 
     def settle(waiting: Sequence[Seen], over: bool) -> list[list[Edit]]:
         first, last = waiting[0], waiting[-1]
-        if over or first.dialect != "openai_chat" or not is_finish(first) or _told(first):
+        if over or first.dialect not in known or not is_finish(first) or _told(first):
             return [[] for _ in waiting]
         if not _is_bare(last):
             return []
@@ -170,5 +186,5 @@ USAGE = FaultInfo(
     reference="router-for-me/CLIProxyAPI#3221",
     make=Usage,
     parameters=_QUIRKS,
-    dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+    dialects=ALL,
 )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
-from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.dialect import DIALECTS, Dialect
 from cassette_stream.faults.seen import Seen, json_bytes
 
 __all__ = (
+    "ALL",
     "CHAT_HEAD",
     "FINISHES",
     "NAMED",
@@ -22,6 +23,7 @@ __all__ = (
     "is_content",
     "is_finish",
     "is_terminator",
+    "kind_in",
     "kind_of",
     "object_at",
     "objects",
@@ -32,7 +34,10 @@ __all__ = (
 
 Json: TypeAlias = dict[str, Any]
 
-NAMED: Final = frozenset({"anthropic", "openai_responses"})
+ALL: Final = frozenset(DIALECTS)
+"""For what can happen in every stream of a dialect that is known."""
+
+NAMED: Final = frozenset({"anthropic", "cohere", "openai_responses"})
 """The dialects whose events have a type, and mostly an ``event`` line that repeats it."""
 
 FINISHES: Final[dict[Dialect, str]] = {
@@ -40,8 +45,21 @@ FINISHES: Final[dict[Dialect, str]] = {
     "openai_responses": "completed",
     "anthropic": "end_turn",
     "gemini": "STOP",
+    "cohere": "COMPLETE",
+    "ollama": "stop",
+    "bedrock_converse": "end_turn",
 }
 """What a plain end is called."""
+
+_REASONS: Final[dict[Dialect | None, str]] = {
+    "openai_chat": "finish_reason",
+    "anthropic": "stop_reason",
+    "gemini": "finishReason",
+    "cohere": "finish_reason",
+    "ollama": "done_reason",
+    "bedrock_converse": "stopReason",
+}
+_NULLED: Final = frozenset({"openai_chat", "anthropic"})  # where there is no reason yet
 
 CHAT_HEAD: Final = ("id", "object", "created", "model")
 
@@ -54,6 +72,16 @@ _PROGRESS: Final = (
     "function_call",
 )
 _BLOCK_PROGRESS: Final = ("text", "thinking", "partial_json")
+_LINE_PROGRESS: Final = ("content", "thinking", "tool_calls")
+# What tells a frame of Converse from the others; its JSON does not say what it is called.
+_FRAMES: Final = {
+    "role": "messageStart",
+    "start": "contentBlockStart",
+    "delta": "contentBlockDelta",
+    "stopReason": "messageStop",
+    "usage": "metadata",
+    "contentBlockIndex": "contentBlockStop",
+}
 _NAME_LINE: Final = re.compile(rb"(?m)^event:[^\r\n]*(?:\r\n|\r|\n)")
 
 
@@ -83,8 +111,14 @@ def text_at(holder: Json, name: str) -> str:
 
 def kind_of(seen: Seen) -> str:
     """The type that its JSON says, "" if it says none."""
-    kind = seen.value.get("type") if isinstance(seen.value, dict) else None
-    return kind if isinstance(kind, str) else ""
+    return kind_in(object_at(seen.value), seen.dialect)
+
+
+def kind_in(value: Json, dialect: Dialect | None) -> str:
+    """The type of an event with the JSON *value*, "" if that says none."""
+    if dialect == "bedrock_converse":
+        return next((kind for name, kind in _FRAMES.items() if name in value), "")
+    return text_at(value, "type")
 
 
 def content_of(value: object, dialect: Dialect | None) -> list[object]:
@@ -102,6 +136,17 @@ def content_of(value: object, dialect: Dialect | None) -> list[object]:
             is_delta = value.get("type") == "content_block_delta"
             told = delta if isinstance(delta, dict) and is_delta else {}
             found = [told.get(name) for name in _BLOCK_PROGRESS]
+        case "cohere":
+            message = object_at(delta, "message")
+            content, call = object_at(message, "content"), object_at(message, "tool_calls")
+            found = [content.get("text"), content.get("thinking"), message.get("tool_plan")]
+            found += [object_at(call, "function").get("arguments")]
+        case "ollama":
+            found = [object_at(value, "message").get(name) for name in _LINE_PROGRESS]
+        case "bedrock_converse":
+            told = object_at(delta)
+            thought, call = object_at(told, "reasoningContent"), object_at(told, "toolUse")
+            found = [told.get("text"), thought.get("text"), call.get("input")]
         case _:
             candidates = objects(value, "candidates")
             parts = [
@@ -118,43 +163,40 @@ def is_content(seen: Seen) -> bool:
 
 def is_finish(seen: Seen) -> bool:
     """Whether it says why the answer ended."""
-    match seen.dialect:
-        case "openai_chat":
-            return any(it.get("finish_reason") for it in objects(seen.value, "choices"))
-        case "openai_responses":
-            return seen.is_terminal and kind_of(seen).startswith("response.")
-        case "anthropic":
-            delta = seen.value.get("delta") if isinstance(seen.value, dict) else None
-            told = delta.get("stop_reason") if isinstance(delta, dict) else None
-            return kind_of(seen) == "message_delta" and bool(told)
-        case "gemini":
-            return any(it.get("finishReason") for it in objects(seen.value, "candidates"))
-        case None:
-            return False
+    dialect = seen.dialect
+    if dialect == "openai_responses":
+        return seen.is_terminal and kind_of(seen).startswith("response.")
+    return any(it.get(_REASONS[dialect]) for it in _endings(seen.value, dialect))
 
 
 def is_terminator(seen: Seen) -> bool:
     """Whether it says that nothing more comes, and does not say why."""
-    return seen.is_terminal and not kind_of(seen).startswith("response.")
+    return seen.is_terminal and not is_finish(seen)
 
 
 def set_reason(value: Json, dialect: Dialect | None, reason: str | None) -> None:
     """Put *reason* wherever the event with the JSON *value* says why the answer ended."""
+    for holder in _endings(value, dialect):
+        name = _REASONS[dialect]
+        if holder.get(name):
+            holder[name] = reason
+            if reason is None and dialect not in _NULLED:
+                del holder[name]
+
+
+def _endings(value: object, dialect: Dialect | None) -> list[Json]:
+    """What in an event with the JSON *value* says why the answer ended, if it does."""
     match dialect:
+        case None | "openai_responses":
+            return []
         case "openai_chat":
-            for choice in objects(value, "choices"):
-                if choice.get("finish_reason"):
-                    choice["finish_reason"] = reason
-        case "anthropic":
-            delta = value.get("delta")
-            if isinstance(delta, dict) and delta.get("stop_reason"):
-                delta["stop_reason"] = reason
+            return objects(value, "choices")
         case "gemini":
-            for candidate in objects(value, "candidates"):
-                if candidate.pop("finishReason", None) and reason is not None:
-                    candidate["finishReason"] = reason
-        case _:
-            pass
+            return objects(value, "candidates")
+        case "anthropic" | "cohere":
+            return [object_at(value, "delta")]
+        case "ollama" | "bedrock_converse":
+            return [object_at(value)]
 
 
 def written(seen: Seen, value: Json) -> bytes:
