@@ -15,7 +15,21 @@ import msgspec
 
 from cassette_stream.server.embedded import Ask, Tool
 
-__all__ = ("Asked", "Choices", "Json", "Limit", "count_words", "read_anthropic", "read_openai_chat")
+__all__ = (
+    "Asked",
+    "Choices",
+    "FunctionTool",
+    "Json",
+    "Limit",
+    "Message",
+    "Thinking",
+    "count_words",
+    "last_of_user",
+    "read_anthropic",
+    "read_openai_chat",
+    "text_of",
+    "tools_of",
+)
 
 Json: TypeAlias = dict[str, object]
 Choices = Annotated[int, msgspec.Meta(ge=1, le=128)]
@@ -37,7 +51,7 @@ class _Part(msgspec.Struct):
     content: str | list[_Part] = ""
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct):
     role: str
     content: str | list[_Part] | None = None
 
@@ -51,7 +65,7 @@ class _Named(msgspec.Struct):
     name: str | None = None
 
 
-class _OpenAITool(msgspec.Struct):
+class FunctionTool(msgspec.Struct):
     function: _Function | None = None
 
 
@@ -65,10 +79,10 @@ class _StreamOptions(msgspec.Struct):
 
 class _OpenAIRequest(msgspec.Struct):
     model: str
-    messages: list[_Message]
+    messages: list[Message]
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    tools: list[_OpenAITool] | None = None
+    tools: list[FunctionTool] | None = None
     tool_choice: str | _OpenAIToolChoice | None = None
     reasoning_effort: str | None = None
     n: Choices | None = None
@@ -87,10 +101,10 @@ def read_openai_chat(body: bytes) -> Asked:
     ask = Ask(
         model=asked.model,
         key=body,
-        prompt=_last_of_user(asked.messages),
-        prompt_words=count_words(_text(message.content) for message in asked.messages),
-        results=tuple(_text(message.content) for message in trailing)[::-1],
-        tools=() if choice == "none" else _tools(functions),
+        prompt=last_of_user(asked.messages),
+        prompt_words=count_words(text_of(message.content) for message in asked.messages),
+        results=tuple(text_of(message.content) for message in trailing)[::-1],
+        tools=() if choice == "none" else tools_of(functions),
         forced_tool=forced.name if forced else None,
         reasoning=asked.reasoning_effort not in {None, "none"},
         choices=asked.n or 1,
@@ -110,19 +124,19 @@ class _AnthropicToolChoice(msgspec.Struct):
     name: str | None = None
 
 
-class _Thinking(msgspec.Struct):
+class Thinking(msgspec.Struct):
     type: str
 
 
 class _AnthropicRequest(msgspec.Struct):
     model: str
-    messages: list[_Message]
+    messages: list[Message]
     max_tokens: Limit
     system: str | list[_Part] | None = None
     stream: bool | None = None
     tools: list[_AnthropicTool] | None = None
     tool_choice: _AnthropicToolChoice | None = None
-    thinking: _Thinking | None = None
+    thinking: Thinking | None = None
 
 
 def read_anthropic(body: bytes) -> Asked:
@@ -137,10 +151,10 @@ def read_anthropic(body: bytes) -> Asked:
     ask = Ask(
         model=asked.model,
         key=body,
-        prompt=_last_of_user(asked.messages),
-        prompt_words=count_words(map(_text, texts)),
-        results=tuple(_text(part.content) for part in parts if part.type == "tool_result"),
-        tools=() if forbidden else _tools(functions),
+        prompt=last_of_user(asked.messages),
+        prompt_words=count_words(map(text_of, texts)),
+        results=tuple(text_of(part.content) for part in parts if part.type == "tool_result"),
+        tools=() if forbidden else tools_of(functions),
         forced_tool=choice.name if choice else None,
         reasoning=asked.thinking is not None and asked.thinking.type != "disabled",
         max_tokens=asked.max_tokens,
@@ -150,18 +164,18 @@ def read_anthropic(body: bytes) -> Asked:
     return Asked(ask=ask, stream=bool(asked.stream))
 
 
-def _tools(functions: Iterable[_Function]) -> tuple[Tool, ...]:
+def tools_of(functions: Iterable[_Function]) -> tuple[Tool, ...]:
     return tuple(Tool(name=item.name, parameters=item.parameters or {}) for item in functions)
 
 
-def _last_of_user(messages: Sequence[_Message]) -> str:
-    texts = [_text(message.content) for message in messages if message.role == "user"]
+def last_of_user(messages: Sequence[Message]) -> str:
+    texts = [text_of(message.content) for message in messages if message.role == "user"]
     return next((text for text in reversed(texts) if text), "")
 
 
-def _text(content: str | list[_Part] | None) -> str:
+def text_of(content: str | list[_Part] | None) -> str:
     if isinstance(content, list):
-        return " ".join(part.text or _text(part.content) for part in content)
+        return " ".join(part.text or text_of(part.content) for part in content)
     return content or ""
 
 

@@ -1,10 +1,11 @@
-"""The model endpoints: a request of one of four dialects in, the script of its answer out.
+"""The model endpoints: a request of one of the dialects in, the script of its answer out.
 
 ::
 
     POST /v1/chat/completions                            OpenAI chat completions
     POST /v1/responses                                   OpenAI Responses
     POST /v1/messages                                    Anthropic messages
+    POST /v2/chat                                        Cohere chat
     POST /v1beta/models/{model}:generateContent          Gemini
     POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
 
@@ -24,10 +25,11 @@ import msgspec
 
 from cassette_stream.cassette.model import Request
 from cassette_stream.chunks import ModelResponse
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.script import Script
 from cassette_stream.server.answers import streamed, whole
 from cassette_stream.server.asks import Asked, read_anthropic, read_openai_chat
+from cassette_stream.server.asks_cohere import read_cohere
 from cassette_stream.server.asks_gemini import read_gemini
 from cassette_stream.server.asks_responses import read_openai_responses
 from cassette_stream.server.embedded import Ask
@@ -38,6 +40,7 @@ ENDPOINTS = (
     "POST /v1/chat/completions",
     "POST /v1/responses",
     "POST /v1/messages",
+    "POST /v2/chat",
     "POST /v1beta/models/{model}:generateContent",
     "POST /v1beta/models/{model}:streamGenerateContent?alt=sse",
 )
@@ -78,11 +81,18 @@ _ANTHROPIC = _Dialect(
     anthropic.encode_body,
     anthropic.encode_error_body,
 )
+_COHERE = _Dialect(
+    read_cohere,
+    lambda completion, _: cohere.encode(completion),
+    cohere.encode_body,
+    cohere.encode_error_body,
+)
 
 _AT = {
     "/v1/chat/completions": _OPENAI,
     "/v1/responses": _RESPONSES,
     "/v1/messages": _ANTHROPIC,
+    "/v2/chat": _COHERE,
 }
 
 

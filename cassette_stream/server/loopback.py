@@ -187,6 +187,11 @@ class LoopbackServer:
         return self.url
 
     @property
+    def cohere_url(self) -> str:
+        """What Cohere's SDK calls its base URL."""
+        return self.url
+
+    @property
     def gemini_url(self) -> str:
         """What Google's SDK calls its base URL."""
         return self.url
@@ -197,6 +202,8 @@ class LoopbackServer:
         return {
             "ANTHROPIC_API_KEY": "loopback",
             "ANTHROPIC_BASE_URL": self.anthropic_url,
+            "CO_API_KEY": "loopback",
+            "CO_API_URL": self.cohere_url,
             "GEMINI_API_BASE": f"{self.gemini_url}/v1beta",
             "GEMINI_API_KEY": "loopback",
             "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
