@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -24,7 +26,17 @@ from cassette_stream.exceptions import (
 )
 from cassette_stream.wire import ServerSentEvent
 
-__all__ = ("UNREADABLE", "Chunks", "EventDecoder", "EventSource", "field", "json_object", "text_of")
+__all__ = (
+    "UNREADABLE",
+    "Chunks",
+    "EventDecoder",
+    "EventSource",
+    "call_id",
+    "field",
+    "json_object",
+    "text_of",
+    "unix_seconds",
+)
 
 Chunks: TypeAlias = Iterator[ModelResponseStream]
 T = TypeVar("T")
@@ -249,6 +261,24 @@ def text_of(value: Mapping[str, Any], name: str, *, strict: bool) -> str:
     if not strict and isinstance(item, (int, float)):
         return str(item)
     return field(value, name, str) or ""
+
+
+def call_id(seed: str, number: int, name: str, arguments: str) -> str:
+    """An id for a tool call that came without one: the same in every replay.
+
+    *seed* tells the answer from others, *number* the call from those before it.
+    """
+    made = blake2b(f"{seed}/{number}/{name}/{arguments}".encode(), digest_size=12)
+    return f"call_{made.hexdigest()}"
+
+
+def unix_seconds(time: str) -> int:
+    """*time*, in ISO 8601 with its zone, in seconds since 1970; 0 where it is none."""
+    try:
+        date = datetime.fromisoformat(time)
+    except ValueError:
+        return 0
+    return int(date.timestamp()) if date.tzinfo else 0
 
 
 _KINDS: Mapping[type, str] = {str: "a text", int: "a number", dict: "an object", list: "a list"}

@@ -7,7 +7,6 @@ finish reason is held until the end of the body; the last one counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
 from cassette_stream.chunks import (
@@ -25,7 +24,7 @@ from cassette_stream.chunks import (
     arguments_text,
     normal_finish_reason,
 )
-from cassette_stream.dialects.decoding import Chunks, field, text_of
+from cassette_stream.dialects.decoding import Chunks, call_id, field, text_of
 from cassette_stream.dialects.errors import finish_error
 from cassette_stream.dialects.gemini.calls import CallParts
 from cassette_stream.exceptions import MalformedStreamError
@@ -154,11 +153,10 @@ class Answer:
     def _call(self, call: Mapping[str, Any]) -> ChatCompletionDeltaToolCall:
         name, arguments = self._text(call, "name"), arguments_text(call["args"])
         number, self._calls = self._calls, self._calls + 1
-        made = blake2b(f"{self._seed}/{number}/{name}/{arguments}".encode(), digest_size=12)
         signature = call.get("thoughtSignature")
         return ChatCompletionDeltaToolCall(
             index=number,
-            id=self._text(call, "id") or f"call_{made.hexdigest()}",
+            id=self._text(call, "id") or call_id(self._seed, number, name, arguments),
             function=Function(name=name, arguments=arguments),
             provider_specific_fields={"thought_signature": signature} if signature else None,
         )

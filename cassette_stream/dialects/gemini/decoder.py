@@ -9,7 +9,6 @@ does, which every frame repeats; of both the last one counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +20,7 @@ from cassette_stream.dialects.decoding import (
     EventDecoder,
     field,
     json_object,
+    unix_seconds,
 )
 from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import stream_error
@@ -168,7 +168,7 @@ class Decoder(EventDecoder):
         self._id = self._id or self._text(frame, "responseId")
         yield ModelResponseStream(
             id=self._id,
-            created=_seconds(self._text(frame, "createTime")),
+            created=unix_seconds(self._text(frame, "createTime")),
             model=self._text(frame, "modelVersion"),
             provider_specific_fields={"promptFeedback": feedback} if feedback else None,
             extras=extras or None,
@@ -188,15 +188,6 @@ class Decoder(EventDecoder):
         if counts is not None:
             told = json_object(counts) if isinstance(counts, bytes) else counts
             yield ModelResponseStream(usage=self._if_valid(lambda: usage_of(told)))
-
-
-def _seconds(time: str) -> int:
-    """*time*, in ISO 8601 with its zone, in seconds since 1970; 0 where it is none."""
-    try:
-        date = datetime.fromisoformat(time)
-    except ValueError:
-        return 0
-    return int(date.timestamp()) if date.tzinfo else 0
 
 
 def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]:
