@@ -261,6 +261,8 @@ def test_a_query_arrives_as_it_was_given_whatever_path_it_follows(
         ("claude-3-5-sonnet-20240620", "anthropic"),
         ("gemini-2.5-flash", "gemini"),
         ("gemma-3-27b-it", "gemini"),
+        ("command-a-03-2025", "cohere"),
+        ("c4ai-aya-expanse-8b", "cohere"),
         ("mistral-large-latest", "mistral"),
         ("magistral-small", "mistral"),
         ("ministral-8b", "mistral"),
@@ -284,14 +286,11 @@ def test_a_bare_name_goes_by_how_it_begins(model: str, provider: str) -> None:
 @pytest.mark.parametrize(
     ("model", "provider"),
     [
-        ("command-a-03-2025", "cohere"),
-        ("c4ai-aya-expanse-8b", "cohere"),
         ("anthropic.claude-3-5-sonnet-20240620-v1:0", "bedrock"),
         ("us.anthropic.claude-sonnet-4-v1:0", "bedrock"),
         ("apac.amazon.nova-lite-v1:0", "bedrock"),
         ("mistral.mistral-large-2402-v1:0", "bedrock"),
         ("deepseek.r1-v1:0", "bedrock"),
-        ("cohere_chat/command-r", "cohere_chat"),
         ("ollama/llama3", "ollama"),
         ("ollama_chat/llama3", "ollama_chat"),
         ("bedrock/converse/amazon.nova-lite-v1:0", "bedrock"),

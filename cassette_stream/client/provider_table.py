@@ -17,7 +17,7 @@ from urllib.parse import quote
 from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.client import vertex
 from cassette_stream.client.access import Access
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.dialects.call import Call, HttpRequest
 from cassette_stream.dialects.decoding import EventDecoder
 
@@ -46,6 +46,10 @@ def _with_v1(base: str, model: str) -> str:  # noqa: ARG001
 
 def _without_v1(base: str, model: str) -> str:  # noqa: ARG001
     return base.removesuffix("/v1")
+
+
+def _without_v2_chat(base: str, model: str) -> str:  # noqa: ARG001
+    return base.removesuffix("/chat").removesuffix("/v2")
 
 
 def _deployment(base: str, model: str) -> str:
@@ -98,6 +102,18 @@ class Provider:
     origin: Callable[[str, Mapping[str, str]], str] | None = None
     inside: Callable[[str, str, Mapping[str, str]], str] | None = None
     access: Callable[[str, str, Mapping[str, str]], Access] | None = None
+
+
+def _cohere(name: str) -> Provider:
+    return Provider(
+        name=name,
+        dialect=cohere,
+        base="https://api.cohere.com",
+        also=("https://api.cohere.ai",),
+        keys=("COHERE_API_KEY", "CO_API_KEY"),
+        bases=("COHERE_API_BASE", "CO_API_URL"),
+        place=_without_v2_chat,
+    )
 
 
 def _compatible(
@@ -174,6 +190,8 @@ _ROWS = (
         inside=vertex.inside,
         access=vertex.token,
     ),
+    _cohere("cohere"),
+    _cohere("cohere_chat"),
     _compatible(
         "mistral", "https://api.mistral.ai/v1", adapt=openai_chat.for_mistral, place=_with_v1
     ),
@@ -246,7 +264,7 @@ _ROWS = (
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
 
-NOT_YET: Final = frozenset({"bedrock", "cohere", "cohere_chat", "ollama", "ollama_chat"})
+NOT_YET: Final = frozenset({"bedrock", "ollama", "ollama_chat"})
 """Prefixes that are known, of dialects that are not spoken."""
 
 BARE_NAMES: Final = tuple(
