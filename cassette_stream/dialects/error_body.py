@@ -55,7 +55,7 @@ def understand(value: object) -> ErrorBody:
         inner = inner["error"]  # a proxy that wraps what its provider said
     error = inner if isinstance(inner, Mapping) else outer
     texts = [inner if isinstance(inner, str) else None]
-    texts += [_text(error.get(name)) for name in ("message", "msg", "detail", "errors")]
+    texts += [_text(error.get(name)) for name in ("message", "Message", "msg", "detail", "errors")]
     code = error.get("code")
     return ErrorBody(
         message=next(map(_printable, filter(None, texts)), None),

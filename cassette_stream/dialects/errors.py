@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from cassette_stream.chunks.finish_reasons import FAILURES
@@ -48,6 +49,7 @@ _STATUS: Mapping[int, type[APIError]] = {
     409: ConflictError,
     413: RequestTooLargeError,
     422: UnprocessableEntityError,
+    424: InternalServerError,  # Bedrock: the model behind it failed
     429: RateLimitError,
     502: BadGatewayError,
     503: ServiceUnavailableError,
@@ -101,6 +103,16 @@ _WORDS: Mapping[str, tuple[int, type[APIError]]] = {
     "failed_precondition": (400, BadRequestError),
     "bad_request": (400, BadRequestError),
     "bad request": (400, BadRequestError),
+    "accessdenied": (403, PermissionDeniedError),
+    "expiredtoken": (403, PermissionDeniedError),
+    "unrecognizedclient": (403, PermissionDeniedError),
+    "resourcenotfound": (404, NotFoundError),
+    "modeltimeout": (408, Timeout),
+    "modelerror": (424, InternalServerError),
+    "modelstreamerror": (424, InternalServerError),
+    "modelnotready": (429, RateLimitError),
+    "serviceunavailable": (503, ServiceUnavailableError),
+    "validationexception": (400, BadRequestError),
 }
 
 _TOO_LONG = re.compile(
@@ -140,6 +152,8 @@ def status_error(
     kind = _refined(_by_status(status), said)
     message = said.message or _no_message(status, value)
     wait = retry_after(headers or {}, now=now)
+    if said.type is None:
+        said = replace(said, type=_amazon_type(headers or {}))
     return _made(kind, said, message, status=status, body=value, wait=wait, phase="headers")
 
 
@@ -192,6 +206,12 @@ def _refined(kind: type[APIError], said: ErrorBody) -> type[APIError]:
     if _TOO_LONG.search(said.message or ""):
         finer.append(ContextWindowExceededError)
     return next((found for found in finer if found in _WITHIN.get(kind, ())), kind)
+
+
+def _amazon_type(headers: Mapping[str, str]) -> str | None:
+    """The type of an error of AWS, which no body of it has; a namespace may stand behind it."""
+    said = (value for name, value in headers.items() if name.lower() == "x-amzn-errortype")
+    return next(said, "").partition(":")[0].strip() or None
 
 
 def _no_message(status: int | None, value: object) -> str:
