@@ -30,6 +30,7 @@ class ChoiceForm:
 
     Attributes:
         calls: Its tool calls.
+        extras: What the provider said beside, and no chunk took along so far.
         finish_reason: Why it ended, in normal words; None while it goes on.
         late: Whether it said something after that.
         plain: Whether a bit of text can pass as it is: the choice has begun, has not ended,
@@ -38,10 +39,10 @@ class ChoiceForm:
 
     __slots__ = (
         "_begun",
-        "_extras",
         "_index",
         "_logprobs",
         "calls",
+        "extras",
         "finish_reason",
         "late",
         "plain",
@@ -50,7 +51,7 @@ class ChoiceForm:
     def __init__(self, index: int, *, seed: str) -> None:
         self._index = index
         self._begun = False
-        self._extras: Json = {}
+        self.extras: Json = {}
         self._logprobs: ChoiceLogprobs | None = None
         self.calls = ToolCallAccumulator(seed=f"{seed}\n{index}")
         self.finish_reason: str | None = None
@@ -59,7 +60,7 @@ class ChoiceForm:
 
     def take(self, raw: StreamingChoices) -> list[StreamingChoices]:
         """The normal choices that *raw* makes, a chunk each."""
-        self._extras |= raw.extras or {}
+        self.extras |= raw.extras or {}
         self._logprobs = joined_logprobs(self._logprobs, raw.logprobs)
         choices = [self._choice(delta) for delta in self._deltas(raw.delta)]
         if self.finish_reason is not None:
@@ -69,11 +70,11 @@ class ChoiceForm:
         if choices:
             # Log probabilities belong to the words, whatever else to the end if there is one.
             choices[0].logprobs, self._logprobs = self._logprobs, None
-            choices[-1].extras, self._extras = self._extras or None, {}
+            choices[-1].extras, self.extras = self.extras or None, {}
         self.plain = (
             self._begun
             and self.finish_reason is None
-            and not self._extras
+            and not self.extras
             and self._logprobs is None
         )
         return choices

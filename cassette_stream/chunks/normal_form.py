@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from msgspec.structs import astuple
 
 from cassette_stream.chunks.choice_form import ChoiceForm
+from cassette_stream.chunks.completion import ModelResponse
 from cassette_stream.chunks.parts import Json
 from cassette_stream.chunks.stream import Delta, ModelResponseStream, StreamingChoices
 from cassette_stream.chunks.usage import Usage, later_usage
@@ -116,6 +117,23 @@ class NormalForm:
             chunk = ModelResponseStream(choices=placeholder, usage=self.usage)
             yield self._head.attach(chunk)
 
+    def supplement(self, response: ModelResponse) -> None:
+        """Add to *response*, which its chunks make, what was said and went along with none.
+
+        That is the usage that nobody asked for, and what came beside it or behind a finish.
+        """
+        if response.usage is None:
+            response.usage = self.usage
+        if self._head.pending:
+            response.provider_specific_fields = {
+                **(response.provider_specific_fields or {}),
+                **self._head.fields,
+            }
+        for choice in response.choices:
+            state = self._choices.get(choice.index)
+            if state is not None and state.extras:
+                choice.extras = {**(choice.extras or {}), **state.extras}
+
     @property
     def complete(self) -> bool:
         """Whether there was a choice, and every one came to its end."""
@@ -175,13 +193,13 @@ class _Head:
     """
 
     __slots__ = (
-        "_fields",
         "_hidden",
         "_model",
         "_said",
         "_sent",
         "beside",
         "created",
+        "fields",
         "fingerprint",
         "id",
         "pending",
@@ -200,7 +218,7 @@ class _Head:
         self._hidden = dict(hidden)
         self._said: set[str] = set()
         self._sent = False
-        self._fields: Json = {}
+        self.fields: Json = {}
 
     def learn(self, chunk: ModelResponseStream) -> None:
         self.fingerprint = chunk.system_fingerprint or self.fingerprint
@@ -222,15 +240,15 @@ class _Head:
     def put_by(self, chunk: ModelResponseStream) -> None:
         """Keep what a *chunk* carries that says nothing itself."""
         beside = {**(chunk.extras or {}), "citations": chunk.citations}
-        self._fields |= {name: value for name, value in beside.items() if value is not None}
-        self._fields |= chunk.provider_specific_fields or {}
-        self.pending = bool(self._fields)
+        self.fields |= {name: value for name, value in beside.items() if value is not None}
+        self.fields |= chunk.provider_specific_fields or {}
+        self.pending = bool(self.fields)
 
     def attach(self, chunk: ModelResponseStream) -> ModelResponseStream:
         """*chunk* with what waited for it."""
         if self.pending:
-            chunk.provider_specific_fields = self._fields | (chunk.provider_specific_fields or {})
-            self._fields, self.pending = {}, False
+            chunk.provider_specific_fields = self.fields | (chunk.provider_specific_fields or {})
+            self.fields, self.pending = {}, False
         return self.dress(chunk)
 
     def dress(self, chunk: ModelResponseStream) -> ModelResponseStream:

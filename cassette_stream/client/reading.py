@@ -165,8 +165,8 @@ class Reading:
     def response(self) -> ModelResponse | None:
         """The answer so far, None before its first chunk."""
         response = self._answer.response()
-        if response is not None and response.usage is None:
-            response.usage = self.normal.usage
+        if response is not None:
+            self.normal.supplement(response)
         return response
 
     @property
