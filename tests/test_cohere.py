@@ -401,14 +401,16 @@ def test_the_official_sdk_reads_what_we_send(server: LoopbackServer, *, is_async
     options = {"base_url": server.cohere_url, "api_key": "k"}
 
     async def ask() -> tuple[list[Any], Any]:
-        client = sdk.AsyncClientV2(**options)
-        return [it async for it in client.chat_stream(**body)], await client.chat(**body)
+        async with httpx.AsyncClient() as http:
+            client = sdk.AsyncClientV2(**options, httpx_client=http)
+            return [it async for it in client.chat_stream(**body)], await client.chat(**body)
 
     if is_async:
         events, whole = anyio.run(ask)
     else:
-        client = sdk.ClientV2(**options)
-        events, whole = list(client.chat_stream(**body)), client.chat(**body)
+        with httpx.Client() as http:
+            client = sdk.ClientV2(**options, httpx_client=http)
+            events, whole = list(client.chat_stream(**body)), client.chat(**body)
     deltas = [it.delta.message.content.text for it in events if it.type == "content-delta"]
 
     assert "".join(deltas) == whole.message.content[0].text == "1, 2, 3."

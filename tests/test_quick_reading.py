@@ -12,13 +12,14 @@ from strategies_completions import completions, cuts
 from support import SOAK
 
 from cassette_stream.client import completion
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.exceptions import APIError
 
 WIRES = {
     "openai": openai_chat,
     "openai/responses": openai_responses,
     "anthropic": anthropic,
+    "cohere": cohere,
     "gemini": gemini,
 }
 many = settings(max_examples=500 if SOAK else 60, deadline=None)

@@ -12,7 +12,7 @@ import pytest
 from decoded import everything
 from support import SOAK
 
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import EventStreamDecoder, JSONArrayDecoder, SSEDecoder
 
@@ -93,6 +93,7 @@ DIALECTS = {
     "openai-chat": openai_chat.Decoder,
     "openai-responses": openai_responses.Decoder,
     "anthropic": anthropic.Decoder,
+    "cohere-v2": cohere.Decoder,
     "gemini": gemini.Decoder,
     "gemini-jsonarray": gemini.Decoder,
 }
