@@ -12,7 +12,7 @@ from decoded import decoded, normal, short
 
 from cassette_stream.chunks import Usage, stream_chunk_builder
 from cassette_stream.client import completion
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.exceptions import StreamTruncatedError
 
 
@@ -31,6 +31,7 @@ DECODERS = {
     "azure": openai_chat.Decoder,
     "openai/responses": openai_responses.Decoder,
     "anthropic": anthropic.Decoder,
+    "cohere": cohere.Decoder,
     "gemini": gemini.Decoder,
 }
 
@@ -287,6 +288,22 @@ TRANSCRIPTS = {
         body=frames(*A8_THOUGHTS),
         words=["R T'thinking..'", "C'Ans'", "F stop", "U 8/24/32"],
         counted={"reasoning_tokens": 20},
+    ),
+    "A.9 Cohere v2": Transcript(
+        provider="cohere",
+        body=sse(
+            '{"id":"c1","type":"message-start","delta":{"message":{"role":"assistant"}}}',
+            '{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"text",'
+            '"text":""}}}}',
+            '{"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"Hel"}}}}',
+            '{"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"lo"}}}}',
+            '{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":0,"end":3,'
+            '"text":"Hel","sources":[]}}}}',
+            '{"type":"content-end","index":0}',
+            '{"type":"message-end","delta":{"finish_reason":"MAX_TOKENS","usage":{"billed_units":{'
+            '"input_tokens":3,"output_tokens":5},"tokens":{"input_tokens":71,"output_tokens":6}}}}',
+        ),
+        words=["R C'Hel'", "C'lo'", "citation", "F length", "U 71/6/77"],
     ),
     "A.12 Responses API": Transcript(
         provider="openai/responses",
