@@ -235,6 +235,7 @@ def request(
 
 
 CHAT = request(body={"model": "gpt-4o", "stream": True, "tools": [{"type": "function"}, {"n": 1}]})
+CONVERSE = request("https://b.example/model/amazon.nova-lite-v1%3A0/converse-stream", body={})
 GEMINI = request("https://g.example/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse")
 
 
@@ -254,6 +255,8 @@ GEMINI = request("https://g.example/v1beta/models/gemini-2.5-flash:streamGenerat
         (Match(model="claude-*"), CHAT, False),
         (Match(model="gemini-2.5-*"), GEMINI, True),
         (Match(model="gpt-*"), GEMINI, False),
+        (Match(model="amazon.nova-lite-v1:0"), CONVERSE, True),
+        (Match(model="anthropic.*"), CONVERSE, False),
         (Match(model="*"), request(body=b"\xff"), True),
         (Match(model="?*"), request(body=b"\xff"), False),
         (Match(model="?*"), request(body={"model": 5}), False),

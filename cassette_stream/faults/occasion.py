@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cassette_stream.cassette.json_path import parse_path, same_json, values_at
 from cassette_stream.exceptions import PlanError
@@ -157,4 +157,8 @@ def _model(request: Request, path: str) -> str:
     if isinstance(tree, dict) and isinstance(tree.get("model"), str):
         return str(tree["model"])
     # As in /v1beta/models/gemini-2.5-flash:streamGenerateContent
-    return path.rpartition("/models/")[2].partition(":")[0] if "/models/" in path else ""
+    if "/models/" in path:
+        return path.rpartition("/models/")[2].partition(":")[0]
+    # As in /model/amazon.nova-lite-v1%3A0/converse-stream
+    model, _, _ = path.removeprefix("/model/").partition("/")
+    return unquote(model) if path.startswith("/model/") else ""

@@ -43,6 +43,8 @@ _NAMES: dict[Dialect, Fields] = {
     "openai_chat": (("x-request-id", "req_fault"),),
     "openai_responses": (("x-request-id", "req_fault"),),
     "anthropic": (("request-id", "req_fault"),),
+    "cohere": (("x-debug-trace-id", "req_fault"),),
+    "bedrock_converse": (("x-amzn-requestid", "req_fault"),),
 }
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # for a recording without a date
 

@@ -24,6 +24,9 @@ _KEYS: dict[Dialect, bytes] = {
     "gemini": b"text",
     "openai_chat": b"content",
     "openai_responses": b"delta",
+    "cohere": b"text",
+    "ollama": b"content",
+    "bedrock_converse": b"text",
 }
 _STRING = rb'"\s*:\s*("(?:[^"\\]|\\.)*")'
 _UNIT = re.compile(

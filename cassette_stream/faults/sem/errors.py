@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
 from cassette_stream.faults.edit import Edit, Seen, edit_event, end_at
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
@@ -23,6 +23,7 @@ __all__ = ("FAULTS", "ErrorDetail", "ErrorEvent", "ErrorString", "ErrorWithChoic
 _OVERLOADED: Final = "The model is overloaded. Please try again later."
 _DONE: Final = {
     "openai_chat": b"data: [DONE]\n\n",
+    "cohere": b"data: [DONE]\n\n",
     "anthropic": b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
 }
 
@@ -47,7 +48,7 @@ _TYPE = Parameter(
 _CODE = Parameter(
     name="code",
     default="",
-    description="Its code; a number for gemini, and anthropic has none.",
+    description="Its code; a number for gemini; anthropic and cohere have none.",
 )
 _ERROR = (_TYPE, _MESSAGE, _CODE, _THEN)
 
@@ -104,6 +105,8 @@ class ErrorEvent:
             case "gemini":
                 status = int(code) if code is not None and code.isdecimal() else 503
                 told = gemini.encode_error(status, message, kind=kind)
+            case "cohere":
+                told = cohere.encode_error(500, message, kind=kind)
             case _:
                 return None
         return in_style(seen, told)
@@ -228,7 +231,7 @@ FAULTS = (
         make=ErrorEvent,
         places=EVENT_PLACES,
         parameters=_ERROR,
-        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini", "cohere"),
         common=True,
     ),
     FaultInfo(
@@ -240,7 +243,7 @@ FAULTS = (
         reference="vercel/ai#10653",
         make=partial(ErrorEvent, at=Event("first")),
         parameters=_ERROR,
-        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini"),
+        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini", "cohere"),
     ),
     FaultInfo(
         id="sem.error_with_choices",

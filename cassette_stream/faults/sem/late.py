@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cassette_stream.faults.edit import Edit, Seen, edit_ahead, edit_events
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
-from cassette_stream.faults.sem.words import ALL, Json, is_content, is_finish, objects
+from cassette_stream.faults.sem.words import Json, dialects, is_content, is_finish, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +23,12 @@ _LATE = (
         default="after_finish",
         choices=("after_finish", "finish_twice", "finish_with_content"),
         description="The last content comes behind the finish reason, or together with it "
-        "(openai_chat, gemini and ollama); or the finish reason comes twice.",
+        "(openai_chat and gemini); or the finish reason comes twice.",
     ),
 )
-_WITH_CONTENT: Final = {
-    "openai_chat": ("choices", "finish_reason"),
-    "gemini": ("candidates", "finishReason"),
-    "ollama": ("message", ""),
-}
-"""The dialects in which one event can tell both: where it tells content, and the reason in that."""
+# Elsewhere the event that says why also says that nothing more comes.
+_HAVE: Final = dialects("openai_chat", "anthropic", "gemini", "bedrock_converse")
+_WITH_CONTENT: Final = ("openai_chat", "gemini")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +68,20 @@ class LateContent:
 
 
 def _ends(seen: Seen) -> bool:
-    return seen.dialect != "openai_responses" and is_finish(seen) and not is_content(seen)
+    return seen.dialect in _HAVE and is_finish(seen) and not is_content(seen)
 
 
 def _merged(content: Seen, finish: Seen) -> list[Edit]:
     """The edits that give *content* what *finish* says of the same choice; none if it cannot be."""
-    name, reason = _WITH_CONTENT.get(content.dialect or "", ("", ""))
-    if not name or not isinstance(finish.value, dict):
+    if content.dialect not in _WITH_CONTENT or not isinstance(finish.value, dict):
         return []
-    ends = objects(finish.value, name)
-    if reason and len(ends) != 1:
+    ends = objects(finish.value, "choices" if content.dialect == "openai_chat" else "candidates")
+    name, reason = (
+        ("choices", "finish_reason")
+        if content.dialect == "openai_chat"
+        else ("candidates", "finishReason")
+    )
+    if len(ends) != 1:
         return []
 
     def merge(value: Json) -> None:
@@ -104,5 +105,5 @@ LATE_CONTENT = FaultInfo(
     reference="Chevey339/kelivo#1003",
     make=LateContent,
     parameters=_LATE,
-    dialects=ALL - {"openai_responses"},
+    dialects=_HAVE,
 )

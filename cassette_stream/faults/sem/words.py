@@ -171,7 +171,9 @@ def is_finish(seen: Seen) -> bool:
 
 def is_terminator(seen: Seen) -> bool:
     """Whether it says that nothing more comes, and does not say why."""
-    return seen.is_terminal and not is_finish(seen)
+    # With Ollama and Converse nothing comes that says no more than that.
+    is_told = seen.dialect not in {"ollama", "bedrock_converse"}
+    return is_told and seen.is_terminal and not is_finish(seen)
 
 
 def set_reason(value: Json, dialect: Dialect | None, reason: str | None) -> None:

@@ -30,6 +30,9 @@ _ERRORS: dict[Dialect, object] = {
     },
     "anthropic": {"type": "error", "error": {"type": "api_error", "message": "Internal error"}},
     "gemini": {"error": {"code": 500, "message": "Internal error", "status": "INTERNAL"}},
+    "cohere": {"message": "Internal error"},
+    "ollama": {"error": "Internal error"},
+    "bedrock_converse": {"message": "Internal error"},
 }
 
 
