@@ -17,7 +17,14 @@ from urllib.parse import quote
 from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.client import vertex
 from cassette_stream.client.access import Access
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.dialects.call import Call, HttpRequest
 from cassette_stream.dialects.decoding import EventDecoder
 
@@ -50,6 +57,10 @@ def _without_v1(base: str, model: str) -> str:  # noqa: ARG001
 
 def _without_v2_chat(base: str, model: str) -> str:  # noqa: ARG001
     return base.removesuffix("/chat").removesuffix("/v2")
+
+
+def _without_api(base: str, model: str) -> str:  # noqa: ARG001
+    return base.removesuffix("/api")
 
 
 def _deployment(base: str, model: str) -> str:
@@ -253,6 +264,18 @@ _ROWS = (
     ),
     _compatible("zai", "https://api.z.ai/api/paas/v4"),
     _compatible("github", "https://models.inference.ai.azure.com"),
+    *(
+        Provider(
+            name=name,
+            dialect=ollama,
+            base="http://localhost:11434",
+            keys=("OLLAMA_API_KEY",),
+            needs_key=False,
+            bases=("OLLAMA_API_BASE",),
+            place=_without_api,
+        )
+        for name in ("ollama", "ollama_chat")
+    ),
     _compatible("hosted_vllm", needs_key=False),
     _compatible("lm_studio", "http://localhost:1234/v1", needs_key=False),
     _compatible("llamafile", "http://127.0.0.1:8080/v1", needs_key=False),
@@ -264,7 +287,7 @@ _ROWS = (
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
 
-NOT_YET: Final = frozenset({"bedrock", "ollama", "ollama_chat"})
+NOT_YET: Final = frozenset({"bedrock"})
 """Prefixes that are known, of dialects that are not spoken."""
 
 BARE_NAMES: Final = tuple(

@@ -25,11 +25,15 @@ def json_response(status: int, value: object) -> Script:
     return whole(status, json.dumps(value, ensure_ascii=False).encode())
 
 
-def streamed(events: Iterable[bytes], *, gap: float = 0.0, first_gap: float = 0.0) -> Script:
+def streamed(
+    events: Iterable[bytes],
+    *,
+    gap: float = 0.0,
+    first_gap: float = 0.0,
+    content_type: str = "text/event-stream; charset=utf-8",
+) -> Script:
     """A stream of *events*: the head at once, the first after *first_gap*, *gap* between them."""
-    yield Head(
-        200, (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-    )
+    yield Head(200, (("content-type", content_type), ("cache-control", "no-cache")))
     pause = first_gap
     for event in events:
         if pause:

@@ -6,6 +6,7 @@
     POST /v1/responses                                   OpenAI Responses
     POST /v1/messages                                    Anthropic messages
     POST /v2/chat                                        Cohere chat
+    POST /api/chat                                       Ollama
     POST /v1beta/models/{model}:generateContent          Gemini
     POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
 
@@ -25,12 +26,20 @@ import msgspec
 
 from cassette_stream.cassette.model import Request
 from cassette_stream.chunks import ModelResponse
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.script import Script
 from cassette_stream.server.answers import streamed, whole
 from cassette_stream.server.asks import Asked, read_anthropic, read_openai_chat
 from cassette_stream.server.asks_cohere import read_cohere
 from cassette_stream.server.asks_gemini import read_gemini
+from cassette_stream.server.asks_ollama import read_ollama
 from cassette_stream.server.asks_responses import read_openai_responses
 from cassette_stream.server.embedded import Ask
 
@@ -41,6 +50,7 @@ ENDPOINTS = (
     "POST /v1/responses",
     "POST /v1/messages",
     "POST /v2/chat",
+    "POST /api/chat",
     "POST /v1beta/models/{model}:generateContent",
     "POST /v1beta/models/{model}:streamGenerateContent?alt=sse",
 )
@@ -60,6 +70,7 @@ class _Dialect:
     events: Callable[[ModelResponse, Asked], Iterator[bytes]]
     body: Callable[[ModelResponse], bytes]
     error: Callable[[int, str], bytes]
+    content_type: str = "text/event-stream; charset=utf-8"
 
 
 def _openai_events(completion: ModelResponse, asked: Asked) -> Iterator[bytes]:
@@ -87,8 +98,16 @@ _COHERE = _Dialect(
     cohere.encode_body,
     cohere.encode_error_body,
 )
+_OLLAMA = _Dialect(
+    read_ollama,
+    lambda completion, _: ollama.encode(completion),
+    ollama.encode_body,
+    ollama.encode_error_body,
+    content_type="application/x-ndjson",
+)
 
 _AT = {
+    "/api/chat": _OLLAMA,
     "/v1/chat/completions": _OPENAI,
     "/v1/responses": _RESPONSES,
     "/v1/messages": _ANTHROPIC,
@@ -141,5 +160,10 @@ class Endpoints:
         completion = model(asked.ask)
         if asked.stream:
             events = dialect.events(completion, asked)
-            return streamed(events, gap=self.gap, first_gap=self.first_gap)
+            return streamed(
+                events,
+                gap=self.gap,
+                first_gap=self.first_gap,
+                content_type=dialect.content_type,
+            )
         return whole(200, dialect.body(completion), delay=self.first_gap)

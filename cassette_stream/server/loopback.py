@@ -197,6 +197,11 @@ class LoopbackServer:
         return self.url
 
     @property
+    def ollama_url(self) -> str:
+        """What Ollama's SDK calls its host."""
+        return self.url
+
+    @property
     def environment(self) -> dict[str, str]:
         """Variables that lead the SDKs and `completion` here, with keys that are no secret."""
         return {
@@ -207,6 +212,8 @@ class LoopbackServer:
             "GEMINI_API_BASE": f"{self.gemini_url}/v1beta",
             "GEMINI_API_KEY": "loopback",
             "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
+            "OLLAMA_API_BASE": self.ollama_url,
+            "OLLAMA_HOST": self.ollama_url,
             "OPENAI_API_KEY": "loopback",
             "OPENAI_BASE_URL": self.openai_url,
         }
