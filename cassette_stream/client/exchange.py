@@ -96,11 +96,12 @@ class Exchange:
         Raises:
             APIError: It cannot be told.
         """
-        limit = self.patience
+        limits = self._asked.limits
         try:
             yield
         except TimeoutError as error:
             phase = "total" if self._real.now() >= self._deadline else "headers"
+            limit = limits.total if phase == "total" else limits.first
             text = f"there were no credentials for {self._asked.address} after {limit:g} s"
             raise self._informed(Timeout(text, phase=phase)) from error
         except APIError as error:

@@ -1,0 +1,473 @@
+"""Credentials that others hand out: signatures of AWS, tokens of Google's, and who waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import PROJECT
+
+from cassette_stream import LoopbackServer, use_cassette
+from cassette_stream.cassette.model import Request
+from cassette_stream.client import acompletion, bedrock, completion, providers, vertex
+from cassette_stream.client.access import Vault
+from cassette_stream.client.provider_table import Provider
+from cassette_stream.exceptions import (
+    APIConnectionError,
+    APIError,
+    AuthenticationError,
+    Timeout,
+    UnguardedConnectionError,
+)
+from cassette_stream.script import Emit, Head, Script, Wait
+
+SECRET, ID, TOKEN = "wJalr-never-shown", "AKIDNEVERSHOWN", "session-never-shown"
+MESSAGES = [{"role": "user", "content": "Count from 1 to 3"}]
+COUNTED = "1, 2, 3."
+THEN = dt.datetime(2026, 11, 26, 9, 30, tzinfo=dt.UTC)
+# The signature is no dialect's matter.
+SIGNED = Provider(name="signed", needs_key=False, access=bedrock.signature, bases=("SIGNED_BASE",))
+KEYS = {"AWS_ACCESS_KEY_ID": ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (*KEYS, "AWS_PROFILE", "AWS_DEFAULT_REGION", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CLOUDSDK_CONFIG", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("VERTEXAI_PROJECT", "mine")
+    monkeypatch.setenv("VERTEXAI_LOCATION", "global")
+    monkeypatch.setattr(providers, "_registered", {"signed": SIGNED})
+    monkeypatch.setattr(bedrock, "_vault", Vault("AWS_", "HOME"))
+    monkeypatch.setattr(vertex, "_vault", Vault("GOOGLE_", "HOME"))
+
+
+@pytest.fixture
+def aws_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+def expected(url: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The signature, by AWS's description of it and nobody's code."""
+    named = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    scope = headers["authorization"].partition(f"Credential={ID}/")[2].partition(",")[0]
+    lines = [f"{name}:{' '.join(headers[name].split())}" for name in named.split(";")]
+    path = quote(urlsplit(url).path, safe="/~-._")
+    asked = "\n".join(
+        ["POST", path, "", *lines, "", named, hashlib.sha256(body).hexdigest()]
+    ).encode()
+    text = (
+        f"AWS4-HMAC-SHA256\n{headers['x-amz-date']}\n{scope}\n{hashlib.sha256(asked).hexdigest()}"
+    )
+    key = f"AWS4{SECRET}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
+def is_signed(request: Request) -> bool:
+    headers = {name: values[0] for name, values in request.headers.items()}
+    said = headers.get("authorization", "").partition("Signature=")[2]
+    return bool(said) and said == expected(request.url, headers, request.body)
+
+
+def ask(server: LoopbackServer, model: str = "signed/m", **more: Any) -> str:
+    base = f"{server.url}/v1" if model.startswith("signed") else server.url
+    options = {"api_base": base, "num_retries": 0, "stream": True} | more
+    return "".join(
+        it.choices[0].delta.content or "" for it in completion(model, MESSAGES, **options)
+    )
+
+
+async def aask(server: LoopbackServer, model: str = "signed/m", **more: Any) -> str:
+    base = f"{server.url}/v1" if model.startswith("signed") else server.url
+    options = {"api_base": base, "num_retries": 0, "stream": True} | more
+    chunks = await acompletion(model, MESSAGES, **options)
+    return "".join([it.choices[0].delta.content or "" async for it in chunks])
+
+
+def refused(server: LoopbackServer, kind: type[Exception], model: str, **more: Any) -> Any:
+    """The error of both ways, of which nothing was sent to the model."""
+    with pytest.raises(kind) as raised:
+        ask(server, model, **more)
+    with pytest.raises(kind) as araised:
+        asyncio.run(aask(server, model, **more))
+
+    assert str(raised.value) == str(araised.value)
+    assert not [it for it in server.requests if "chat/completions" in it.url or ":stream" in it.url]
+    return raised.value
+
+
+def hands_out(server: LoopbackServer, **more: Any) -> None:
+    """Let *server* hand out AWS credentials as a container's host does."""
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    told = {
+        "AccessKeyId": ID,
+        "SecretAccessKey": SECRET,
+        "Token": TOKEN,
+        "Expiration": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    body = json.dumps(told | more).encode()
+    server.respond([Head(200, (("content-type", "application/json"),)), Emit(body)], path="/aws")
+
+
+# Laws
+
+
+@given(
+    path=st.lists(
+        st.text("aZ09:%+ é~_-.@", min_size=1).filter(lambda it: it.strip(".")), min_size=1
+    ),
+    body=st.binary(),
+)
+def test_whatever_is_sent_is_signed_as_aws_describes_it(path: list[str], body: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in KEYS.items():
+            patch.setenv(name, value)
+        url = "https://bedrock-runtime.eu-north-1.amazonaws.com/" + "/".join(
+            quote(part, safe="") for part in path
+        )
+        sent = {"content-type": "application/json", "host": urlsplit(url).netloc, "accept": "a/b"}
+        found = bedrock.Signature("eu-north-1").headers(url, sent, body)
+
+    assert set(found) == {"authorization", "x-amz-date", "x-amz-security-token"}
+    assert found["x-amz-security-token"] == TOKEN
+    signature = found["authorization"].partition("Signature=")[2]
+    assert signature == expected(url, sent | found, body)
+
+
+# Cases
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_the_signature_is_the_one_of_boto_for_the_same_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import botocore.auth
+    from botocore.awsrequest import AWSResponse
+    from botocore.exceptions import ClientError
+    from botocore.session import Session
+
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: THEN)
+    sent: list[Any] = []
+
+    def keep(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 400, {}, SimpleNamespace(stream=lambda: [b"{}"]))
+
+    client = Session().create_client("bedrock-runtime", region_name="eu-north-1")
+    client.meta.events.register("before-send.*", keep)
+    with pytest.raises(ClientError):
+        client.converse(
+            modelId="arn:aws:bedrock:eu-north-1:1:inference-profile/eu.m-v1:0",
+            messages=[{"role": "user", "content": [{"text": "hi"}]}],
+        )
+    client.close()
+    theirs = {
+        name.lower(): value.decode() if isinstance(value, bytes) else value
+        for name, value in sent[0].headers.items()
+    }
+    host = urlsplit(sent[0].url).netloc
+    ours = bedrock.Signature("eu-north-1").headers(
+        sent[0].url, {"host": host, "content-type": theirs["content-type"]}, sent[0].body
+    )
+
+    assert ours == {name: theirs[name] for name in ours}
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_each_attempt_is_signed_anew_and_arrives_as_it_was_signed(server: LoopbackServer) -> None:
+    answers = iter([[Head(503, (("retry-after-ms", "1"),))], None] * 2)
+
+    def once(_: Request) -> Script | None:
+        steps = next(answers)
+        return None if steps is None else iter(steps)
+
+    server.script("/v1/chat/completions", once)
+
+    assert ask(server, num_retries=1) == asyncio.run(aask(server, num_retries=1)) == COUNTED
+    assert [is_signed(it) for it in server.requests] == [True] * 4
+    altered = replace(server.requests[0], body=server.requests[0].body + b" ")
+    assert not is_signed(altered)
+
+
+def test_without_credentials_it_is_said_what_to_set(server: LoopbackServer) -> None:
+    error = refused(server, AuthenticationError, "signed/m")
+
+    assert "AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID" in str(error)
+    assert (error.status_code, error.llm_provider, error.model) == (401, "signed", "m")
+
+
+@pytest.mark.parametrize(
+    ("model", "module", "extra"),
+    [("signed/m", "botocore", "bedrock"), ("vertex_ai/g", "google.auth", "vertex")],
+)
+def test_without_the_extra_it_is_said_how_to_install_it(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, model: str, module: str, extra: str
+) -> None:
+    for name in [it for it in sys.modules if it == module or it.startswith(f"{module}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, module, None)
+    error = refused(server, AuthenticationError, model)
+
+    assert f"pip install 'cassette-stream[{extra}]'" in str(error)
+
+
+def test_a_file_of_google_that_is_none_is_no_access(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    error = refused(server, AuthenticationError, "vertex_ai/g")
+
+    assert "gcloud auth application-default login" in str(error)
+
+
+def test_credentials_that_are_handed_out_are_asked_for_once_by_twenty_threads(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands_out(server)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/aws")
+    with ThreadPoolExecutor(20) as pool:
+        texts = set(pool.map(lambda _: ask(server), range(20)))
+
+    asked = [it for it in server.requests if it.url.endswith("/aws")]
+    assert (texts, len(asked)) == ({COUNTED}, 1)
+    assert all(is_signed(it) for it in server.requests if it not in asked)
+
+
+@pytest.fixture
+def account(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A service account of Google's whose tokens are handed out by *server*."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    account = {"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": key.decode(), "client_email": "me@p.test", "token_uri": f"{server.url}/token"}  # fmt: skip
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+
+
+def tokens(server: LoopbackServer, status: int = 200, **told: Any) -> None:
+    body = json.dumps(told).encode()
+    server.respond(
+        [Head(status, (("content-type", "application/json"),)), Emit(body)], path="/token"
+    )
+
+
+@pytest.mark.usefixtures("account")
+def test_a_token_of_google_is_asked_for_once_and_again_when_it_expires(
+    server: LoopbackServer,
+) -> None:
+    tokens(server, access_token="first", expires_in=3600, token_type="Bearer")
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(lambda _: ask(server, "vertex_ai/g"), range(20))) == {COUNTED}
+    asked = [it for it in server.requests if it.url.endswith("/token")]
+    said = {it.headers["authorization"][0] for it in server.requests if it not in asked}
+    assert (len(asked), said) == (1, {"Bearer first"})
+
+    tokens(server, access_token="second", expires_in=3600, token_type="Bearer")
+    vertex._vault.here().credentials.expiry = dt.datetime(2020, 1, 1)
+    assert asyncio.run(aask(server, "vertex_ai/g")) == COUNTED
+    assert server.requests[-1].headers["authorization"][0] == "Bearer second"
+    assert "/v1/projects/mine/locations/global/publishers/google/" in server.requests[-1].url
+
+
+@pytest.mark.usefixtures("account")
+def test_a_token_that_is_refused_is_no_access_and_the_answer_is_not_shown(
+    server: LoopbackServer,
+) -> None:
+    tokens(server, 400, error="invalid_grant", id_token=SECRET)
+    error = refused(server, AuthenticationError, "vertex_ai/g")
+
+    assert str(error) == "there is no token: RefreshError"
+    assert error.__cause__ is not None
+
+
+@pytest.mark.usefixtures("account")
+def test_who_waits_for_a_token_waits_no_longer_than_in_all(server: LoopbackServer) -> None:
+    server.script("/token", lambda _: iter([Wait(60)]))
+    error = refused(server, Timeout, "vertex_ai/g", total_timeout=0.05)
+
+    assert error.phase == "total"
+    assert str(error).startswith(f"there were no credentials for {server.url}")
+    assert str(error).endswith("after 0.05 s")
+
+
+class Slow:
+    """Access that notes who asks."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked_by: list[int] = []
+
+    def is_fresh(self) -> bool:
+        return False
+
+    def refresh(self) -> None:
+        self.asked_by.append(threading.get_ident())
+        if self.error is not None:
+            raise self.error
+
+    def headers(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        return {"authorization": "Bearer slow"}
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    access = Slow()
+    monkeypatch.setitem(providers._registered, "signed", replace(SIGNED, access=lambda *_: access))
+    return access
+
+
+def test_the_event_loop_goes_on_while_credentials_are_asked_for(
+    server: LoopbackServer, slow: Slow
+) -> None:
+    assert asyncio.run(aask(server)) == COUNTED
+    assert slow.asked_by != [threading.get_ident()]
+    assert ask(server, timeout=None) == COUNTED
+    assert slow.asked_by[1] == threading.get_ident()
+
+
+def test_what_stops_the_asking_is_the_callers_to_see(server: LoopbackServer, slow: Slow) -> None:
+    slow.error = APIConnectionError("the way to a token is broken")
+    error = refused(server, APIConnectionError, "signed/m")
+    assert (error.llm_provider, error.model, error.max_retries) == ("signed", "m", 0)
+
+    slow.error = ZeroDivisionError("a bug")
+    refused(server, ZeroDivisionError, "signed/m")
+
+
+def test_an_authorization_of_the_callers_own_needs_no_other(
+    server: LoopbackServer, slow: Slow
+) -> None:
+    assert ask(server, extra_headers={"Authorization": "Bearer mine"}) == COUNTED
+    assert (slow.asked_by, server.requests[0].headers["authorization"]) == ([], ("Bearer mine",))
+
+
+def test_an_open_cassette_that_refuses_the_connection_says_so_itself(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "https://hands-out.test/aws")
+    with use_cassette(tmp_path / "c.yaml"), pytest.raises(UnguardedConnectionError) as raised:
+        ask(server)
+
+    assert "hands-out.test" in str(raised.value)
+    assert any("name that host in ignore_hosts" in note for note in raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("base", "environ", "region"),
+    [
+        ("https://bedrock-runtime.us-west-2.amazonaws.com", {"AWS_REGION": "eu-north-1"}, "us-west-2"),
+        ("https://proxy.test", {"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-north-1"),
+        ("https://proxy.test", {"AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+    ],
+)  # fmt: skip
+def test_the_region_is_the_hosts_or_the_environments(
+    base: str, environ: dict[str, str], region: str
+) -> None:
+    assert bedrock.signature(base, "m", environ)._region == region
+    arn = "arn:aws:bedrock:ap-south-1:123:inference-profile/apac.m"
+    assert bedrock.origin(arn, environ) == "https://bedrock-runtime.ap-south-1.amazonaws.com"
+
+
+def test_a_profile_says_the_region_and_nobody_a_wrong_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(ValueError, match="bedrock wants to know the region; set AWS_REGION"):
+        bedrock.origin("m", {})
+    with pytest.raises(
+        ValueError, match="AWS_REGION is no region such as 'us-east-1': 'evil.test/'"
+    ):
+        bedrock.origin("m", {"AWS_REGION": "evil.test/"})
+    file = tmp_path / "config"
+    file.write_text("[default]\nregion = sa-east-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+
+    assert bedrock.origin("m", {}) == "https://bedrock-runtime.sa-east-1.amazonaws.com"
+
+
+# Walks
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_a_signed_call_is_recorded_without_its_secrets_and_replayed_with_others(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "signed.yaml"
+    with use_cassette(file):
+        assert ask(server) == COUNTED
+    text = file.read_text()
+    signature = server.requests[0].headers["authorization"][0].partition("Signature=")[2]
+    assert len(signature) == 64
+    assert not [secret for secret in (signature, SECRET, ID, TOKEN) if secret in text]
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "dummy")
+    monkeypatch.delenv("AWS_SESSION_TOKEN")
+    with use_cassette(file, mode="none") as session:
+        assert ask(server) == COUNTED
+        session.rewind()
+        assert asyncio.run(aask(server)) == COUNTED
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_no_text_of_an_endpoint_or_an_error_holds_a_secret(server: LoopbackServer) -> None:
+    endpoint = providers.resolve("signed/m", api_base=server.url)
+    server.respond([Head(403)])
+    with pytest.raises(APIError) as raised:
+        ask(server)
+
+    for text in (repr(endpoint), repr(endpoint.access), str(raised.value), repr(raised.value)):
+        assert not [secret for secret in (SECRET, ID, TOKEN) if secret in text]
+
+
+def test_nothing_is_imported_for_credentials_before_they_are_asked_for() -> None:
+    program = (
+        "import sys, cassette_stream.client as c\n"
+        "c.resolve('vertex_ai/g', environ={'VERTEXAI_PROJECT': 'p', 'VERTEXAI_LOCATION': 'us'})\n"
+        "print(sorted({'botocore', 'google.auth', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=PROJECT,
+        check=False,
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
