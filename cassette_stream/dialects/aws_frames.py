@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from cassette_stream.dialects.encoding import compact
-from cassette_stream.exceptions import WireFormatError
+from cassette_stream.dialects.error_body import decoded
+from cassette_stream.dialects.errors import stream_error
+from cassette_stream.exceptions import APIError, WireFormatError
 from cassette_stream.wire import (
     EventStreamDecoder,
     EventStreamMessage,
@@ -18,7 +20,7 @@ from cassette_stream.wire import (
     encode_message,
 )
 
-__all__ = ("FIRST_BYTES", "Frame", "Frames", "error_frame", "exception_frame", "frame")
+__all__ = ("FIRST_BYTES", "Frame", "Frames", "error_frame", "exception_frame", "frame", "refusal")
 
 FIRST_BYTES: Final = (b"\x00", b"\x01")
 """What every stream begins with: no message is of 32 MiB or more."""
@@ -100,6 +102,17 @@ def _read(message: EventStreamMessage) -> Frame:
         said = headers.get(":error-message")
         data = compact({"message": said} if isinstance(said, str) else {})
     return Frame(data, type_, kind=kind)
+
+
+def refusal(event: ServerSentEvent) -> APIError | None:
+    """The exception that a frame of an exception or an error stands for; None for an event."""
+    if not isinstance(event, Frame) or event.kind == "event":
+        return None
+    said = decoded(event.data.encode())
+    fields = said if isinstance(said, dict) else {"message": event.data}
+    # The model's own words come behind the service's, and are often all there is.
+    message = fields.get("message") or fields.get("originalMessage")
+    return stream_error({**fields, "message": message, "type": event.event}, body=said)
 
 
 def frame(event_type: str, payload: bytes) -> bytes:

@@ -15,11 +15,11 @@ from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
 from cassette_stream.exceptions import UnsupportedParamsError
 
-__all__ = ("request",)
+__all__ = ("BUDGETS", "request")
 
 _VERSION: Final = "2023-06-01"
 _ANSWER: Final = 4096
-_BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096}
+BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096}
 _AS_THEY_ARE: Final = frozenset(
     {"parallel_tool_calls", "service_tier", "temperature", "thinking", "top_k", "top_p"}
 )
@@ -110,10 +110,10 @@ def _tool_choice(_: Call, choice: Any) -> Json:
 def _reasoning_effort(_: Call, effort: Any) -> Json:
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
-    if effort not in _BUDGETS:
-        known = ", ".join(["none", *_BUDGETS])
+    if effort not in BUDGETS:
+        known = ", ".join(["none", *BUDGETS])
         raise ValueError(f"reasoning_effort is one of {known}, not {effort!r}")
-    return {"thinking": {"type": "enabled", "budget_tokens": _BUDGETS[effort]}}
+    return {"thinking": {"type": "enabled", "budget_tokens": BUDGETS[effort]}}
 
 
 def _response_format(call: Call, wanted: Any) -> Json:
