@@ -416,3 +416,73 @@ def test_the_official_sdk_reads_what_we_send(server: LoopbackServer, *, is_async
     assert "".join(deltas) == whole.message.content[0].text == "1, 2, 3."
     assert events[-1].delta.finish_reason == whole.finish_reason == "COMPLETE"
     assert events[-1].delta.usage.tokens == whole.usage.tokens
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "critic", "content": "x"},
+        {"role": "user", "content": [{"type": "file", "file": {}}]},
+        {"role": "tool", "content": "x"},
+    ],
+    ids=["role", "file", "no id"],
+)
+def test_a_message_that_cohere_cannot_take_is_refused(message: Any) -> None:
+    with pytest.raises(ValueError, match=r"cohere (has|takes) no|is missing"):
+        asked(messages=[message])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"tool_choice": "maybe"}, {"reasoning_effort": "much"}],
+    ids=lambda it: next(iter(it)),
+)
+def test_a_word_that_means_nothing_is_refused(params: Any) -> None:
+    with pytest.raises(ValueError, match="is"):
+        asked(params=params)
+
+
+def test_a_refusal_goes_back_as_text() -> None:
+    part = {"type": "refusal", "refusal": "no"}
+    document = {"type": "document", "document": {"data": {}}}
+    messages = [
+        {"role": "assistant", "refusal": "no", "content": "x"},
+        {"role": "assistant", "content": [part, {"type": "text", "text": "y"}, document]},
+    ]
+    first, second = asked(messages=messages)["messages"]
+
+    assert [it["text"] for it in first["content"]] == ["no", "x"]
+    assert second["content"] == [
+        {"type": "text", "text": "no"},
+        {"type": "text", "text": "y"},
+        document,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b" ", EmptyStreamError),
+        (b"{}", EmptyStreamError),
+        (b"<p>", MalformedStreamError),
+        (b'{"message":"no"}', APIError),
+        (b'{"message":{"content":[]}}', StreamTruncatedError),
+    ],
+    ids=["blank", "nothing", "a page", "an error", "no reason"],
+)
+def test_a_whole_body_that_is_no_message_says_so(body: bytes, kind: type[APIError]) -> None:
+    with pytest.raises(APIError) as raised:
+        cohere.whole_body(body)
+
+    assert type(raised.value) is kind
+
+
+def test_log_probabilities_and_contents_of_other_kinds_are_kept() -> None:
+    other = event("content-start", 1, content={"type": "chart", "n": 1})
+    probable = HEL.replace(b'"index": 0', b'"index": 0, "logprobs": {"text": "Hel"}')
+    response = built(decoded(cohere.Decoder(), OPEN + probable + CLOSE + other + END))
+
+    assert response.choices[0].message.provider_specific_fields == {
+        "logprobs": [{"text": "Hel"}],
+        "contents": [{"type": "chart", "n": 1, "index": 1}],
+    }
