@@ -19,14 +19,15 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rest soak check sdk-test bench clients decoders clean
+.PHONY: help demo test coverage rest soak check sdk-test bench clients decoders clean
 
 help:
 	@echo 'make demo      record, replay and break three streams, without network or key'
-	@echo 'make test      the test suite with its coverage gate'
+	@echo 'make test      the test suite'
+	@echo 'make coverage  the same, measured, with the gate at 95 % of branches'
 	@echo 'make check     lint, format, types, import contracts'
-	@echo 'make rest      the cells of the large tables that make test left out, and the whole corpus'
-	@echo 'make soak      the suite again with larger counts, without the gate'
+	@echo 'make rest      the cells of the large tables that make test left out'
+	@echo 'make soak      the suite with larger counts, and the whole corpus'
 	@echo 'make sdk-test  the official SDKs on replay, the plugin beside others, and older versions of both'
 	@echo 'make clients   sweep the clients of today, and write docs/clients.md'
 	@echo 'make decoders  point the laws at the decoders of today, and write docs/decoders.md'
@@ -54,6 +55,9 @@ demo: $(VENV)/test.stamp
 	@$(BIN)/cassette-stream demo
 
 test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto
+
+coverage: $(VENV)/test.stamp
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto
 	@$(BIN)/coverage combine --quiet
@@ -71,7 +75,7 @@ soak: $(VENV)/test.stamp
 
 rest: $(VENV)/test.stamp
 	CASSETTE_STREAM_REST=1 $(BIN)/python -m pytest -n auto
-	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto tests/test_corpus.py tests/test_differential.py \
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto \
 		tests/test_fuzz.py::test_what_nobody_meant_is_read_or_refused
 
 # Plugins that cannot live beside each other; the tests load those that they are about.

@@ -21,7 +21,7 @@ settings.register_profile(
     "suite",
     parent=settings.get_profile("ci" if os.environ.get("CI") else "default"),
     deadline=None,
-    max_examples=100 if SOAK or REST else 30,
+    max_examples=100 if SOAK else 30,
 )
 settings.load_profile("suite")
 
