@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
+import botocore.session  # type: ignore[import-untyped]
 import pytest
-from decoded import decoded, normal, short, streams, told
+from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
+from botocore.parsers import EventStreamJSONParser  # type: ignore[import-untyped]
+from decoded import arguments, decoded, normal, short, streams, told
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_cassette_stream.strategies import chunkings
+from strategies_completions import completions
 
-from cassette_stream.dialects import bedrock_converse
+from cassette_stream.chunks import ModelResponse, Usage
+from cassette_stream.dialects import anthropic, bedrock_converse, bedrock_invoke
 from cassette_stream.dialects.aws_frames import exception_frame, frame
+from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import (
     APIError,
     BadRequestError,
@@ -19,8 +29,9 @@ from cassette_stream.exceptions import (
     RateLimitError,
     ServiceUnavailableError,
     StreamTruncatedError,
+    UnsupportedParamsError,
 )
-from cassette_stream.wire import EventStreamDecoder
+from cassette_stream.wire import EventStreamDecoder, encode_event
 
 
 def event(kind: str, **fields: Any) -> bytes:
@@ -133,3 +144,168 @@ def test_every_public_stream_says_what_a_plain_fold_of_its_frames_does(corpus: P
         ), name
         assert decoder.terminal_seen, name
     assert count == 32
+
+
+def test_every_public_stream_of_anthropic_is_read_and_others_are_refused(corpus: Path) -> None:
+    read, refused = 0, 0
+    for name, body in streams(corpus, "bedrock-invoke"):
+        found = list(EventStreamDecoder().feed(body))
+        events = [
+            json.loads(base64.b64decode(json.loads(it.payload)["bytes"]))
+            for it in found
+            if it.headers.get(":event-type") == "chunk"
+        ]
+        if "type" not in events[0]:
+            refused += 1
+            with pytest.raises(MalformedStreamError, match="no event of Anthropic's"):
+                decoded(bedrock_invoke.Decoder(), body)
+            continue
+        sse = b"".join(encode_event(json.dumps(it), event=it["type"]) for it in events)
+        chunks = decoded(bedrock_invoke.Decoder(), body)
+        metrics = events[-1]["amazon-bedrock-invocationMetrics"]
+        read += 1
+
+        assert chunks[:-1] == decoded(anthropic.Decoder(), sse), name
+        assert chunks[-1].provider_specific_fields == {"amazon-bedrock-invocationMetrics": metrics}
+    assert read == 24
+    assert refused == 28
+
+
+@pytest.mark.parametrize(
+    "payload", [b"{}", b"[]", b'{"bytes":"?"}', b'{"bytes":"/w=="}', b'{"bytes":7}']
+)
+def test_a_chunk_without_readable_bytes_is_malformed(payload: bytes) -> None:
+    with pytest.raises(MalformedStreamError):
+        decoded(bedrock_invoke.Decoder(), frame("chunk", payload))
+
+
+@pytest.mark.parametrize("dialect", [bedrock_converse, bedrock_invoke], ids=["converse", "invoke"])
+@given(completion=completions(), data=st.data())
+def test_what_is_encoded_is_decoded_however_it_is_cut(
+    dialect: Any, completion: ModelResponse, data: st.DataObject
+) -> None:
+    body = b"".join(dialect.encode(completion))
+    decoder = dialect.Decoder()
+    pieces = data.draw(chunkings(body))
+    chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
+    chunks += decoder.finish()
+    answers, usage = told(chunks)
+    answer, message = answers[0], completion.choices[0].message
+    whole, _ = told(dialect.whole_body(dialect.encode_body(completion)))
+    billed = completion.usage or Usage()
+
+    assert chunks == decoded(dialect.Decoder(), body)
+    assert answer.text == (message.refusal or "") + (message.content or "")
+    assert answer.reasoning == (message.reasoning_content or "")
+    assert [it for _, it in sorted(answer.calls.items())] == [
+        [call.id, call.function.name, call.function.arguments] for call in message.tool_calls or ()
+    ]
+    assert (whole[0].text, whole[0].reasoning, arguments(whole[0]), whole[0].reason) == (
+        answer.text,
+        answer.reasoning,
+        arguments(answer),
+        answer.reason,
+    )
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (
+        billed.prompt_tokens,
+        billed.completion_tokens,
+    )
+    assert decoder.terminal_seen
+
+
+SPOKEN: list[dict[str, Any]] = [
+    {"role": "system", "content": "be brief"},
+    {"role": "user", "content": [
+        {"type": "text", "text": "look", "cache_control": {"type": "ephemeral"}},
+        {"type": "image_url", "image_url": {"url": "data:image/jpg;base64,AAAA"}},
+    ]},
+    {"role": "assistant", "content": None, "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+    ]},
+    {"role": "tool", "tool_call_id": "c1", "content": "done"},
+    {"role": "user", "content": "and?"},
+]  # fmt: skip
+
+
+def test_a_conversation_is_asked_as_converse_has_it() -> None:
+    function = {"name": "f", "parameters": {"type": "object"}}
+    params = {
+        "max_tokens": 9,
+        "stop": "x",
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": "required",
+        "reasoning_effort": "low",
+    }
+    call = Call(model="anthropic.x-v1:0", messages=SPOKEN, stream=True, params=params)
+    sent = bedrock_converse.request(call)
+
+    assert sent.path == "/model/anthropic.x-v1%3A0/converse-stream"
+    assert sent.headers["accept"] == "application/vnd.amazon.eventstream"
+    assert json.loads(sent.body) == {
+        "messages": [
+            {"role": "user", "content": [
+                {"text": "look"},
+                {"cachePoint": {"type": "default"}},
+                {"image": {"format": "jpeg", "source": {"bytes": "AAAA"}}},
+            ]},
+            {"role": "assistant", "content": [
+                {"toolUse": {"toolUseId": "c1", "name": "f", "input": {"a": 1}}}
+            ]},
+            {"role": "user", "content": [
+                {"toolResult": {"toolUseId": "c1", "content": [{"text": "done"}]}},
+                {"text": "and?"},
+            ]},
+        ],
+        "system": [{"text": "be brief"}],
+        "inferenceConfig": {"maxTokens": 9, "stopSequences": ["x"]},
+        "toolConfig": {
+            "tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}],
+            "toolChoice": {"any": {}},
+        },
+        "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+    }  # fmt: skip
+    tools = {"tools": params["tools"], "tool_choice": "none"}
+    with pytest.raises(UnsupportedParamsError, match="tool_choice"):
+        bedrock_converse.request(Call(model="m", messages=SPOKEN, params=tools))
+
+
+def test_a_message_is_asked_of_invoke_as_of_anthropic_but_for_its_place() -> None:
+    call = Call(model="anthropic.x-v1:0", messages=SPOKEN[:2])
+    sent, plain = bedrock_invoke.request(call), anthropic.request(call)
+    body = json.loads(plain.body)
+    del body["model"]
+
+    assert sent.path == "/model/anthropic.x-v1%3A0/invoke"
+    assert json.loads(sent.body) == {"anthropic_version": "bedrock-2023-05-31", **body}
+
+
+def parsed_by_botocore(operation: str, body: bytes, member: str) -> list[dict[str, Any]]:
+    """What botocore reads in the *body* of a stream."""
+    model = botocore.session.Session().get_service_model("bedrock-runtime")
+    shape = model.operation_model(operation).output_shape.members[member]
+    parser = EventStreamJSONParser()
+    return [parser.parse(message.to_response_dict(), shape) for message in _messages(body)]
+
+
+def _messages(body: bytes) -> Any:
+    buffer = EventStreamBuffer()
+    buffer.add_data(body)
+    return buffer
+
+
+@given(completion=completions())
+def test_botocore_reads_what_is_encoded(completion: ModelResponse) -> None:
+    message = completion.choices[0].message
+    text = (message.refusal or "") + (message.content or "")
+    converse = b"".join(bedrock_converse.encode(completion))
+    events = parsed_by_botocore("ConverseStream", converse, "stream")
+    deltas = [it["contentBlockDelta"]["delta"] for it in events if "contentBlockDelta" in it]
+    invoke = b"".join(bedrock_invoke.encode(completion))
+    chunks = parsed_by_botocore("InvokeModelWithResponseStream", invoke, "body")
+    native = [json.loads(it["chunk"]["bytes"]) for it in chunks]
+
+    assert "".join(delta.get("text", "") for delta in deltas) == text
+    assert "metadata" in events[-1]
+    assert "".join(it.get("delta", {}).get("text", "") for it in native) == text
+    assert native[-1]["type"] == "message_stop"

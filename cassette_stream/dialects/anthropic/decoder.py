@@ -26,6 +26,7 @@ from cassette_stream.dialects.decoding import (
     UNREADABLE,
     Chunks,
     EventDecoder,
+    EventSource,
     field,
     json_object,
 )
@@ -77,12 +78,13 @@ class Decoder(EventDecoder):
     Args:
         strict: Events that are not as the format says are errors. Else they are left out, and a
             number where a text belongs is written as one.
+        events: What bytes become events by, where that is not server-sent events.
     """
 
     __slots__ = ("_blocks", "_calls", "_complete", "_has_blocks", "_started", "_usage")
 
-    def __init__(self, *, strict: bool = True) -> None:
-        super().__init__(SSEDecoder(), strict=strict)
+    def __init__(self, *, strict: bool = True, events: EventSource | None = None) -> None:
+        super().__init__(SSEDecoder() if events is None else events, strict=strict)
         self._complete = False
         self._started = False
         self._has_blocks = False

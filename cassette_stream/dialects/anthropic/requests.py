@@ -15,7 +15,7 @@ from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
 from cassette_stream.exceptions import UnsupportedParamsError
 
-__all__ = ("BUDGETS", "request")
+__all__ = ("BUDGETS", "body_of", "request")
 
 _VERSION: Final = "2023-06-01"
 _ANSWER: Final = 4096
@@ -37,6 +37,18 @@ def request(call: Call) -> HttpRequest:
             what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
+    plain = post("/v1/messages", body_of(call), call)
+    return replace(plain, headers={**plain.headers, "anthropic-version": _VERSION})
+
+
+def body_of(call: Call) -> dict[str, Any]:
+    """The body of the request for *call*.
+
+    Raises:
+        UnsupportedParamsError: As `request`, as the others.
+        ValueError: As `request`.
+        TypeError: As `request`.
+    """
     params = given(call, _ACCEPTED, _ONLY, dialect="anthropic")
     system, turns = conversation(call.messages)
     body: dict[str, Any] = {"model": call.model, "messages": turns}
@@ -54,8 +66,7 @@ def request(call: Call) -> HttpRequest:
         choice = body.setdefault("tool_choice", {"type": "auto"})
         if choice.get("type") != "none":
             body["tool_choice"] = choice | {"disable_parallel_tool_use": True}
-    plain = post("/v1/messages", body, call)
-    return replace(plain, headers={**plain.headers, "anthropic-version": _VERSION})
+    return body
 
 
 def _budget(body: Json) -> int:
