@@ -26,7 +26,13 @@ from cassette_stream.client.providers import (
     register_provider,
     resolve,
 )
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    gemini,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import AuthenticationError, BadRequestError
 
@@ -284,28 +290,27 @@ def test_a_bare_name_goes_by_how_it_begins(model: str, provider: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "provider"),
+    ("model", "name", "dialect"),
     [
-        ("anthropic.claude-3-5-sonnet-20240620-v1:0", "bedrock"),
-        ("us.anthropic.claude-sonnet-4-v1:0", "bedrock"),
-        ("apac.amazon.nova-lite-v1:0", "bedrock"),
-        ("mistral.mistral-large-2402-v1:0", "bedrock"),
-        ("deepseek.r1-v1:0", "bedrock"),
-        ("ollama/llama3", "ollama"),
-        ("ollama_chat/llama3", "ollama_chat"),
-        ("bedrock/converse/amazon.nova-lite-v1:0", "bedrock"),
+        ("anthropic.claude-3-5-sonnet-20240620-v1:0", None, bedrock_converse),
+        ("us.anthropic.claude-sonnet-4-v1:0", None, bedrock_converse),
+        ("apac.amazon.nova-lite-v1:0", None, bedrock_converse),
+        ("mistral.mistral-large-2402-v1:0", None, bedrock_converse),
+        ("deepseek.r1-v1:0", None, bedrock_converse),
+        ("bedrock/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", bedrock_converse),
+        ("bedrock/converse/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", bedrock_converse),
+        ("bedrock/arn:aws:bedrock:eu-west-1:1:inference-profile/eu.m", "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.m", bedrock_converse),
     ],
-    ids=str,
-)
-def test_a_dialect_that_is_not_spoken_is_said_to_be_so(model: str, provider: str) -> None:
-    with pytest.raises(BadRequestError) as raised:
-        resolve(model, api_key=KEY, environ={})
+)  # fmt: skip
+def test_a_model_of_bedrock_has_the_dialect_that_its_name_says(
+    model: str, name: str | None, dialect: object
+) -> None:
+    endpoint = resolve(model, api_key=KEY, environ={"AWS_REGION": "eu-west-1"})
 
-    assert str(raised.value).startswith(
-        f"{provider} is not supported by this version, so {model!r}"
-    )
-    assert raised.value.llm_provider == provider
-    assert provider in NOT_YET
+    assert (endpoint.provider, endpoint.model) == ("bedrock", name or model)
+    assert endpoint.dialect is dialect
+    assert endpoint.base == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert endpoint.headers == {"authorization": f"Bearer {KEY}"}
 
 
 def test_every_rule_for_bare_names_leads_to_a_row_or_to_one_to_come() -> None:
@@ -724,10 +729,13 @@ def test_the_last_registration_of_a_prefix_counts() -> None:
     assert resolve("acme/m", environ={}).base == "https://two.test"
 
 
-def test_a_prefix_that_is_to_come_can_be_registered_until_then() -> None:
-    register_provider("ollama", base="http://localhost:11434/v1")
+@pytest.mark.parametrize("prefix", ["ollama", "ollama_chat"])
+@pytest.mark.parametrize("end", ["", "/", "/api"])
+def test_ollama_is_asked_at_one_place_with_a_key_or_without(prefix: str, end: str) -> None:
+    base = {"OLLAMA_API_BASE": f"http://gpu:11434{end}"}
 
-    assert resolve("ollama/llama3", environ={}).base == "http://localhost:11434/v1"
+    assert resolve(f"{prefix}/m", environ={}).base == "http://localhost:11434"
+    assert resolve(f"{prefix}/m", environ=base).base == "http://gpu:11434"
 
 
 @pytest.mark.parametrize(

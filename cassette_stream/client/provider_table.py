@@ -15,10 +15,11 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from cassette_stream.chunks import ModelResponseStream
-from cassette_stream.client import vertex
+from cassette_stream.client import bedrock, vertex
 from cassette_stream.client.access import Access
 from cassette_stream.dialects import (
     anthropic,
+    bedrock_converse,
     cohere,
     gemini,
     ollama,
@@ -193,6 +194,16 @@ _ROWS = (
         bases=("GEMINI_API_BASE",),
     ),
     Provider(
+        name="bedrock",
+        dialect=bedrock_converse,
+        below={"converse": bedrock_converse},
+        tokens=("AWS_BEARER_TOKEN_BEDROCK",),
+        needs_key=False,
+        bases=("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        origin=bedrock.origin,
+        access=bedrock.signature,
+    ),
+    Provider(
         name="vertex_ai",
         dialect=gemini,
         needs_key=False,
@@ -287,7 +298,7 @@ _ROWS = (
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
 
-NOT_YET: Final = frozenset({"bedrock"})
+NOT_YET: Final[frozenset[str]] = frozenset()
 """Prefixes that are known, of dialects that are not spoken."""
 
 BARE_NAMES: Final = tuple(
