@@ -101,6 +101,8 @@ def at_loopback(model: str) -> Iterator[Asked]:
 def _base(server: LoopbackServer, provider: Provider) -> str:
     if provider.dialect is anthropic:
         return server.anthropic_url
+    if provider.name == "bedrock":
+        return server.url
     if provider.inside is not None:
         return f"{server.url}/v1/projects/loopback/locations/global/publishers/google"
     if provider.dialect is gemini:
