@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from decoded import Told, arguments, decoded, everything, normal, short, streams, told
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions, cuts
@@ -25,6 +26,8 @@ from cassette_stream.exceptions import (
     StreamTruncatedError,
     UnsupportedParamsError,
 )
+from cassette_stream.server import LoopbackServer
+from cassette_stream.server.answers import streamed, whole
 
 many = settings(max_examples=300 if SOAK else 40, deadline=None)
 
@@ -316,3 +319,61 @@ def test_every_public_stream_is_read_as_a_plain_fold_reads_it(corpus: Path) -> N
 
         assert (answer.text, answer.reasoning, arguments(answer), counts) == fold(body), name
     assert count == 22
+
+
+def _heard(parts: list[Any]) -> tuple[str, str, list[tuple[str, Any]], str | None]:
+    """What the SDK's responses say together."""
+    said = [part.message for part in parts]
+    called = [call.function for it in said for call in it.tool_calls or ()]
+    return (
+        "".join(it.content or "" for it in said),
+        "".join(it.thinking or "" for it in said),
+        [(it.name, dict(it.arguments)) for it in called],
+        parts[-1].done_reason,
+    )
+
+
+@pytest.mark.sdk
+@settings(many, max_examples=15)
+@given(completion=completions())
+def test_ollamas_sdk_reads_what_was_told(completion: ModelResponse) -> None:
+    sdk = pytest.importorskip("ollama", reason="ollama is in the group 'sdks'")
+    # The SDK breaks lines there too, as str.splitlines does; no server escapes it.
+    assume("\x85".encode() not in b"".join(ollama.encode(completion)))
+    choice = completion.choices[0]
+    said = choice.message
+    told_ = (
+        (said.refusal or "") + (said.content or ""),
+        said.reasoning_content or "",
+        [(it.function.name, json.loads(it.function.arguments)) for it in said.tool_calls or ()],
+        "stop" if choice.finish_reason == "tool_calls" else choice.finish_reason,
+    )
+
+    async def hear(host: str) -> list[Any]:
+        async with sdk.AsyncClient(host=host) as client:
+            return [
+                [part async for part in await client.chat(model="m", messages=[], stream=True)],
+                [await client.chat(model="m", messages=[])],
+            ]
+
+    with LoopbackServer() as server, sdk.Client(host=server.ollama_url) as client:
+        server.answer(completion)
+        ways = [list(client.chat(model="m", messages=[], stream=True))]
+        ways += [[client.chat(model="m", messages=[])], *asyncio.run(hear(server.ollama_url))]
+
+    assert [_heard(way) for way in ways] == [told_] * 4
+
+
+@pytest.mark.sdk
+def test_ollamas_sdk_raises_the_error_of_a_line_and_of_a_body() -> None:
+    sdk = pytest.importorskip("ollama", reason="ollama is in the group 'sdks'")
+    with LoopbackServer() as server, sdk.Client(host=server.ollama_url) as client:
+        server.script("/api/chat", lambda _: streamed([ollama.encode_error(500, "n\u00f6")]))
+        with pytest.raises(sdk.ResponseError, match="n\u00f6"):
+            list(client.chat(model="m", messages=[], stream=True))
+        server.reset()
+        server.script("/api/chat", lambda _: whole(404, ollama.encode_error_body(404, "gone")))
+        with pytest.raises(sdk.ResponseError, match="gone") as raised:
+            client.chat(model="m", messages=[])
+
+    assert raised.value.status_code == 404
