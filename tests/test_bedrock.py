@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions
 
+from cassette_stream import LoopbackServer
 from cassette_stream.chunks import ModelResponse, Usage
 from cassette_stream.dialects import anthropic, bedrock_converse, bedrock_invoke
 from cassette_stream.dialects.aws_frames import exception_frame, frame
@@ -309,3 +310,44 @@ def test_botocore_reads_what_is_encoded(completion: ModelResponse) -> None:
     assert "metadata" in events[-1]
     assert "".join(it.get("delta", {}).get("text", "") for it in native) == text
     assert native[-1]["type"] == "message_stop"
+
+
+def bedrock_client(url: str) -> Any:
+    session = botocore.session.Session()
+    return session.create_client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="fake",
+        aws_secret_access_key="fake",
+    )
+
+
+def test_botocore_hears_the_same_of_all_four_endpoints_of_the_loopback_server() -> None:
+    asked = {
+        "modelId": "anthropic.claude-x-v1:0",
+        "messages": [{"role": "user", "content": [{"text": "Count from 1 to 3"}]}],
+    }
+    message = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": [
+        {"role": "user", "content": "Count from 1 to 3"}
+    ]}  # fmt: skip
+    told_ = {"modelId": asked["modelId"], "body": json.dumps(message)}
+    with LoopbackServer() as server:
+        server.answer("one two three")
+        client = bedrock_client(server.url)
+        events = list(client.converse_stream(**asked)["stream"])
+        whole = client.converse(**asked)
+        chunks = list(client.invoke_model_with_response_stream(**told_)["body"])
+        body = json.loads(client.invoke_model(**told_)["body"].read())
+        with pytest.raises(client.exceptions.ClientError) as refused:
+            client.invoke_model(modelId="m", body="{")
+        client.close()
+    deltas = [it["contentBlockDelta"]["delta"] for it in events if "contentBlockDelta" in it]
+    native = [json.loads(it["chunk"]["bytes"]) for it in chunks]
+
+    assert "".join(delta["text"] for delta in deltas) == "one two three"
+    assert events[-2]["messageStop"]["stopReason"] == "end_turn"
+    assert whole["output"]["message"]["content"] == [{"text": "one two three"}]
+    assert "".join(it.get("delta", {}).get("text", "") for it in native) == "one two three"
+    assert body["content"] == [{"type": "text", "text": "one two three"}]
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

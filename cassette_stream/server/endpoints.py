@@ -9,6 +9,10 @@
     POST /api/chat                                       Ollama
     POST /v1beta/models/{model}:generateContent          Gemini
     POST /v1beta/models/{model}:streamGenerateContent    Gemini, with ?alt=sse
+    POST /model/{model}/converse                         Bedrock Converse
+    POST /model/{model}/converse-stream
+    POST /model/{model}/invoke                           Bedrock, with Anthropic's messages
+    POST /model/{model}/invoke-with-response-stream
 
 Gemini's are at ``/v1`` too, where its current SDK looks for them, and at Vertex AI's address
 ``/v1/projects/{project}/locations/{location}/publishers/google``.
@@ -28,6 +32,8 @@ from cassette_stream.cassette.model import Request
 from cassette_stream.chunks import ModelResponse
 from cassette_stream.dialects import (
     anthropic,
+    bedrock_converse,
+    bedrock_invoke,
     cohere,
     gemini,
     ollama,
@@ -37,6 +43,7 @@ from cassette_stream.dialects import (
 from cassette_stream.script import Script
 from cassette_stream.server.answers import streamed, whole
 from cassette_stream.server.asks import Asked, read_anthropic, read_openai_chat
+from cassette_stream.server.asks_bedrock import read_bedrock_converse, read_bedrock_invoke
 from cassette_stream.server.asks_cohere import read_cohere
 from cassette_stream.server.asks_gemini import read_gemini
 from cassette_stream.server.asks_ollama import read_ollama
@@ -53,12 +60,19 @@ ENDPOINTS = (
     "POST /api/chat",
     "POST /v1beta/models/{model}:generateContent",
     "POST /v1beta/models/{model}:streamGenerateContent?alt=sse",
+    "POST /model/{model}/converse",
+    "POST /model/{model}/converse-stream",
+    "POST /model/{model}/invoke",
+    "POST /model/{model}/invoke-with-response-stream",
 )
 Model: TypeAlias = Callable[[Ask], ModelResponse]
 
 _GEMINI = re.compile(
     r"/v1(?:beta)?(?:/projects/[^/]+/locations/[^/]+/publishers/google)?"
     r"/models/([^/:]+):(generateContent|streamGenerateContent)"
+)
+_BEDROCK = re.compile(
+    r"/model/([^/]+)/(converse|converse-stream|invoke|invoke-with-response-stream)"
 )
 
 
@@ -124,6 +138,20 @@ def _gemini(model: str, *, stream: bool) -> _Dialect:
     )
 
 
+def _bedrock(model: str, method: str) -> _Dialect:
+    stream = method.endswith("-stream")
+    converse = method.startswith("converse")
+    read = read_bedrock_converse if converse else read_bedrock_invoke
+    dialect = bedrock_converse if converse else bedrock_invoke
+    return _Dialect(
+        lambda body: read(body, model=model, stream=stream),
+        lambda completion, _: dialect.encode(completion),
+        dialect.encode_body,
+        dialect.encode_error_body,
+        content_type="application/vnd.amazon.eventstream",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
     """Answers model requests.
@@ -143,6 +171,8 @@ class Endpoints:
             return None
         if url.path in _AT:
             return self._perform(_AT[url.path], request, model)
+        if found := _BEDROCK.fullmatch(url.path):
+            return self._perform(_bedrock(unquote(found[1]), found[2]), request, model)
         if found := _GEMINI.fullmatch(url.path):
             stream = found[2] == "streamGenerateContent"
             dialect = _gemini(unquote(found[1]), stream=stream)

@@ -207,6 +207,10 @@ class LoopbackServer:
         return {
             "ANTHROPIC_API_KEY": "loopback",
             "ANTHROPIC_BASE_URL": self.anthropic_url,
+            "AWS_BEARER_TOKEN_BEDROCK": "loopback",
+            "AWS_BEDROCK_RUNTIME_ENDPOINT": self.url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url,
+            "AWS_REGION": "us-east-1",
             "CO_API_KEY": "loopback",
             "CO_API_URL": self.cohere_url,
             "GEMINI_API_BASE": f"{self.gemini_url}/v1beta",
