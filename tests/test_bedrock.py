@@ -18,10 +18,11 @@ from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions
 
 from cassette_stream import LoopbackServer
-from cassette_stream.chunks import ModelResponse, Usage
+from cassette_stream.chunks import ModelResponse, RedactedThinking, Usage
 from cassette_stream.dialects import anthropic, bedrock_converse, bedrock_invoke
-from cassette_stream.dialects.aws_frames import exception_frame, frame
+from cassette_stream.dialects.aws_frames import error_frame, exception_frame, frame
 from cassette_stream.dialects.call import Call
+from cassette_stream.dialects.errors import status_error
 from cassette_stream.exceptions import (
     APIError,
     BadRequestError,
@@ -29,6 +30,7 @@ from cassette_stream.exceptions import (
     MalformedStreamError,
     RateLimitError,
     ServiceUnavailableError,
+    StreamProtocolError,
     StreamTruncatedError,
     UnsupportedParamsError,
 )
@@ -298,6 +300,9 @@ def _messages(body: bytes) -> Any:
 @given(completion=completions())
 def test_botocore_reads_what_is_encoded(completion: ModelResponse) -> None:
     message = completion.choices[0].message
+    for thought in message.thinking_blocks or ():
+        if isinstance(thought, RedactedThinking):  # a blob, which is base64 where it came from
+            thought.data = base64.b64encode(thought.data.encode()).decode()
     text = (message.refusal or "") + (message.content or "")
     converse = b"".join(bedrock_converse.encode(completion))
     events = parsed_by_botocore("ConverseStream", converse, "stream")
@@ -351,3 +356,85 @@ def test_botocore_hears_the_same_of_all_four_endpoints_of_the_loopback_server() 
     assert "".join(it.get("delta", {}).get("text", "") for it in native) == "one two three"
     assert body["content"] == [{"type": "text", "text": "one two three"}]
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        ({"reasoningContent": {"text": "hm"}}, ["R T'hm'"]),
+        ({"reasoningContent": {"signature": "S"}}, ["R index 0 signature 'S' thinking '' type 'thinking'"]),
+        ({"reasoningContent": {"redactedContent": "UlI="}}, ["R data 'UlI=' index 0 type 'redacted_thinking'"]),
+        ({"citation": {"title": "t"}}, ["R citation"]),
+        ({"image": {"source": {}}}, ["R deltas"]),
+        ({"text": ""}, []),
+    ],
+    ids=["thought", "signature", "redacted", "citation", "another kind", "nothing"],
+)  # fmt: skip
+def test_each_kind_of_delta_has_its_place(delta: dict[str, Any], said: list[str]) -> None:
+    body = event("contentBlockDelta", contentBlockIndex=0, delta=delta) + A11[4]
+
+    assert short(normal(decoded(bedrock_converse.Decoder(), body)))[: len(said)] == said
+
+
+def test_calls_are_counted_by_their_order_and_an_empty_one_has_an_empty_object() -> None:
+    def start(index: int, name: str) -> bytes:
+        tool = {"toolUseId": f"id{index}", "name": name}
+        return event("contentBlockStart", contentBlockIndex=index, start={"toolUse": tool})
+
+    given_ = {"toolUse": {"input": '{"a":1}'}}
+    body = b"".join((
+        *A11[:4],
+        start(3, "f"),
+        event("contentBlockDelta", contentBlockIndex=3, delta=given_),
+        event("contentBlockStop", contentBlockIndex=3),
+        event("ofTomorrow", what=1),
+        start(27, "g"),
+        event("contentBlockStop", contentBlockIndex=27),
+        event("messageStop", stopReason="tool_use", additionalModelResponseFields={"x": 1}),
+    ))  # fmt: skip
+    answers, _ = told(decoded(bedrock_converse.Decoder(), body))
+
+    assert answers[0].calls == {0: ["id3", "f", '{"a":1}'], 1: ["id27", "g", "{}"]}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        event("contentBlockDelta", contentBlockIndex=9, delta={"toolUse": {"input": "{"}}),
+        event("contentBlockDelta", delta={"text": "x"}),
+        event("messageStart", role="assistant"),
+        event("contentBlockStart", contentBlockIndex=0, start={}),
+    ],
+    ids=["a call that is not open", "no index", "a second beginning", "a block twice"],
+)
+def test_events_out_of_place_are_an_error(broken: bytes) -> None:
+    with pytest.raises(StreamProtocolError):
+        decoded(bedrock_converse.Decoder(), A11[0] + A11[1] + broken)
+
+    decoder = bedrock_converse.Decoder(strict=False)
+    answers, _ = told(decoded(decoder, A11[0] + A11[1] + broken + b"".join(A11[2:])))
+    assert answers[0].text == "Hello"
+    assert len(decoder.warnings) == 1
+
+
+def test_an_error_frame_and_errors_of_http_are_told() -> None:
+    for dialect in (bedrock_converse, bedrock_invoke):
+        with pytest.raises(InternalServerError, match="oh") as caught:
+            decoded(dialect.Decoder(), error_frame("InternalFailure", "oh"))
+        assert caught.value.type == "InternalFailure"
+        with pytest.raises(APIError, match="nope"):
+            dialect.whole_body(b'{"message":"nope"}')
+    headers = {"x-amzn-ErrorType": "ThrottlingException:http://internal.amazon.com/"}
+    error = status_error(429, body=b'{"Message":"slow"}', headers=headers)
+
+    assert (type(error), error.message, error.type) == (
+        RateLimitError,
+        "slow",
+        "ThrottlingException",
+    )
+
+
+def test_a_body_is_a_stream_by_its_first_byte() -> None:
+    for dialect in (bedrock_converse, bedrock_invoke):
+        assert dialect.Decoder.is_stream(A11[0])
+        assert not dialect.Decoder.is_stream(b"{")

@@ -55,7 +55,8 @@ _NO_TIME = {"latencyMs": 0}
 def encode(completion: ModelResponse, *, pieces: Pieces = words) -> Iterator[bytes]:
     """The frames that stream *completion*, one per item, cut into deltas by *pieces*.
 
-    Reasoning goes as its thinking blocks if there are any, a refusal as text.
+    Reasoning goes as its thinking blocks if there are any, a refusal as text. What is redacted
+    goes as it is: clients read it as base64, which it is where the service made it.
 
     Raises:
         ValueError: There is not exactly one choice, a custom tool is called, or *pieces* are
