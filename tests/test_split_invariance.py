@@ -12,7 +12,15 @@ import pytest
 from decoded import everything
 from support import SOAK
 
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import EventStreamDecoder, JSONArrayDecoder, SSEDecoder
 
@@ -93,6 +101,8 @@ DIALECTS = {
     "openai-chat": openai_chat.Decoder,
     "openai-responses": openai_responses.Decoder,
     "anthropic": anthropic.Decoder,
+    "bedrock-converse": bedrock_converse.Decoder,
+    "bedrock-invoke": bedrock_invoke.Decoder,
     "cohere-v2": cohere.Decoder,
     "gemini": gemini.Decoder,
     "gemini-jsonarray": gemini.Decoder,
