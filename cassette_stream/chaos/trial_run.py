@@ -10,9 +10,8 @@ from cassette_stream.chaos.results import Delivery, Result
 from cassette_stream.chaos.trials import Trial
 from cassette_stream.chaos.verdict import Flag, Verdict, is_good, judge
 from cassette_stream.chaos.witness import Witnessed
-from cassette_stream.exceptions import WireFormatError
 from cassette_stream.faults import Plan
-from cassette_stream.wire import SSEDecoder
+from cassette_stream.faults.framing import EventReader
 
 __all__ = ("delivery_of", "run_trial", "run_trials")
 
@@ -138,11 +137,8 @@ def delivery_of(reply: Witnessed) -> Delivery:
 
 def _events(body: bytes) -> int:
     """How many events *body* holds, up to where it stops being a stream of events."""
-    decoder = SSEDecoder(errors="replace")
-    try:
-        return sum(1 for _ in decoder.decode([body]))
-    except WireFormatError:  # one of more bytes than it takes
-        return 0
+    reader = EventReader()
+    return sum(1 for events in (reader.feed(body), reader.finish()) for _ in events)
 
 
 def _joined(frames: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:

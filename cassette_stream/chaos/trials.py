@@ -281,7 +281,7 @@ def _insides(info: FaultInfo, events: Sequence[Seen]) -> Iterator[Place]:
     """One event for each thing that the fault can be inside of: the first that has one."""
     for inside in info.insides:
         for seen in events:
-            if offset_inside(seen.raw, inside) is not None:  # type: ignore[arg-type]  # of the catalogue
+            if offset_inside(seen.raw, inside, seen.framing) is not None:  # type: ignore[arg-type]  # of the catalogue
                 yield Event(seen.number, inside=inside)  # type: ignore[arg-type]  # the same
                 break
 

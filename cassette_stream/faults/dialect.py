@@ -56,9 +56,10 @@ _COHERE_TYPES = frozenset(
         "tool-plan-delta",
     }
 )
-_TYPES: dict[str, Dialect] = dict.fromkeys(_ANTHROPIC_TYPES, "anthropic") | dict.fromkeys(
-    _COHERE_TYPES, "cohere"
-)
+_TYPES: dict[str, Dialect] = {
+    **dict.fromkeys(_ANTHROPIC_TYPES, "anthropic"),
+    **dict.fromkeys(_COHERE_TYPES, "cohere"),
+}
 _KEYS: tuple[tuple[frozenset[str], Dialect], ...] = (
     (frozenset({"choices"}), "openai_chat"),
     (frozenset({"contentBlockIndex", "stopReason"}), "bedrock_converse"),

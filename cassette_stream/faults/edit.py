@@ -31,6 +31,7 @@ __all__ = (
     "Settle",
     "dialect_in",
     "edit_ahead",
+    "edit_blocks",
     "edit_event",
     "edit_events",
     "edit_pair",
@@ -38,6 +39,7 @@ __all__ = (
     "end_at",
     "events_in",
     "insert_block",
+    "insert_event",
     "json_bytes",
 )
 
@@ -85,11 +87,26 @@ def edit_pair(script: Script, place: Event, change: PairChange) -> Script:
 
 
 def insert_block(script: Script, place: Event, *lines: bytes) -> Script:
-    """The *script* with a block of these *lines* beside one event: before it, or after it."""
+    """The *script* with a block of these *lines* beside one event: before it, or after it.
+
+    What is no server-sent event has no blocks beside it.
+    """
 
     def change(seen: Seen) -> Sequence[Edit]:
+        if seen.framing != "sse":
+            return ()
         block = b"".join(line + seen.line_end for line in (*lines, b""))
         return seen.followed_by(block) if place.after else seen.preceded_by(block)
+
+    return edit_event(script, place, change)
+
+
+def insert_event(script: Script, place: Event, data: bytes) -> Script:
+    """The *script* with an event of this *data* beside one, written as that is."""
+
+    def change(seen: Seen) -> Sequence[Edit]:
+        event = seen.event(data)
+        return seen.followed_by(event) if place.after else seen.preceded_by(event)
 
     return edit_event(script, place, change)
 
@@ -144,6 +161,11 @@ def _event_at(
 def edit_events(script: Script, change: Change) -> Script:
     """The *script* with every event as *change* gives it; what is no event stays."""
     return edit_ahead(script, lambda waiting, _: [change(seen) for seen in waiting])
+
+
+def edit_blocks(script: Script, change: Change) -> Script:
+    """As `edit_events`, for server-sent events alone: other events have no fields."""
+    return edit_events(script, lambda seen: change(seen) if seen.framing == "sse" else ())
 
 
 def edit_ahead(script: Script, settle: Settle) -> Script:

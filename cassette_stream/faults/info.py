@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.framing import Framing
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.script import Script
 
@@ -50,6 +51,7 @@ class FaultInfo:
         insides: What it can be inside of, within an event.
         parameters: What else it takes.
         dialects: The dialects that have the notion; None where every stream has.
+        framings: What the events stand in where there is the notion; None where it is anywhere.
         common: One of the twenty that are reported most.
         kind: Which kind.
     """
@@ -65,6 +67,7 @@ class FaultInfo:
     insides: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     dialects: frozenset[Dialect] | None = None
+    framings: frozenset[Framing] | None = None
     expects: Mapping[Dialect, Expect] = field(default_factory=dict)
     common: bool = False
     kind: Kind = "script"

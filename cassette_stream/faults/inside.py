@@ -1,7 +1,8 @@
-"""Where within one SSE event its characters, line ends and JSON can be cut.
+"""Where within one event its characters, line ends and JSON can be cut.
 
-Offsets count the bytes of the event as the network sent it. A cut inside JSON leaves
-no whole JSON before it; one inside a string leaves no half escape and no half character.
+Offsets count the bytes of the event as the network sent it, a frame's headers included. A
+cut inside JSON leaves no whole JSON before it; one inside a string leaves no half escape and
+no half character.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Literal, TypeAlias, get_args
+
+from cassette_stream.faults.framing import Framing, payload_span
 
 __all__ = ("INSIDES", "Inside", "data_values", "offset_inside")
 
@@ -25,24 +28,30 @@ _UNIT = re.compile(rb"\\u[0-9a-fA-F]{4}|\\.|[\xc0-\xff][\x80-\xbf]*|.", re.DOTAL
 _BLANKS = b" \t\r\n"
 
 
-def data_values(event: bytes) -> list[tuple[int, int]]:
-    """Start and end of the value of each ``data`` line of *event*."""
+def data_values(event: bytes, framing: Framing = "sse") -> list[tuple[int, int]]:
+    """Start and end of what *event* says: each ``data`` line's value, a line, a payload."""
+    if framing == "ndjson":
+        return [(0, len(event.rstrip(b"\r\n")))]
+    if framing == "aws":
+        return [payload_span(event)]
     return [match.span(1) for match in _DATA_LINE.finditer(event)]
 
 
-def offset_inside(event: bytes, inside: Inside) -> int | None:
+def offset_inside(event: bytes, inside: Inside, framing: Framing = "sse") -> int | None:
     """Where *event* is cut to be cut inside a thing of that kind; None if it holds none.
 
     ``blank_line`` is before the line end of its blank line, ``crlf`` the first CRLF,
     ``utf8`` the first character of several bytes in the data, ``json`` the middle of the
     data if that is a JSON object or array, ``json_string`` the middle of its longest
-    string, ``escape`` its first escape, after the backslash.
+    string, ``escape`` its first escape, after the backslash. A line of NDJSON has no blank
+    line, and a frame no line ends; in base64 there is nothing but base64.
     """
     if inside == "blank_line":
-        return len(event) - (2 if event.endswith(b"\r\n") else 1)
+        is_ended = framing == "sse"
+        return len(event) - (2 if event.endswith(b"\r\n") else 1) if is_ended else None
     if inside == "crlf":
-        return event.find(b"\r\n") + 1 or None
-    values = data_values(event)
+        return (framing != "aws" and event.find(b"\r\n") + 1) or None
+    values = data_values(event, framing)
     data = b"\n".join(event[start:end] for start, end in values)
     offset = _wide_character(data) if inside == "utf8" else _inside_json(data, inside)
     return None if offset is None else _in_event(offset, values)

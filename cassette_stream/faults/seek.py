@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cassette_stream.faults.framing import Framing
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.place import Event, Place, Time
 from cassette_stream.faults.seekers import Seeker, seeker_of
@@ -40,7 +41,8 @@ class Found:
 
     *at*, *start* and *end* count bytes from the first of these *steps*: the place, and
     the event or chunk that it is before or in. A byte spans nothing: all three are equal.
-    *at_once* says that the place is before the first step, even if that is a wait.
+    *at_once* says that the place is before the first step, even if that is a wait, *framing*
+    what the event stands in.
     """
 
     steps: Sequence[Step]
@@ -48,6 +50,7 @@ class Found:
     start: int
     end: int
     at_once: bool = False
+    framing: Framing = "sse"
 
     def split(self) -> tuple[list[Step], list[Step]]:
         """The steps before the place and those from it on; a chunk around it is cut in two.
@@ -92,7 +95,7 @@ def seek(script: Script, place: Place) -> Generator[Step, None, Found | None]:
         return replace(found, at=found.end)
     if place.inside is None:
         return found
-    offset = offset_inside(found.event(), place.inside)
+    offset = offset_inside(found.event(), place.inside, found.framing)
     if offset is not None:
         return replace(found, at=found.start + offset)
     yield from found.steps
@@ -119,7 +122,7 @@ def why_missing(script: Script, place: Place) -> str | None:
     if not isinstance(place, Event) or place.inside is None:
         return None
     inside = place.inside
-    if offset_inside(b"".join(chunks)[slice(*span)], inside) is not None:
+    if offset_inside(b"".join(chunks)[slice(*span)], inside, seeker.framing) is not None:
         return None
     return f"event {place.n} has no {_INSIDE_WORDS[inside]}"
 
@@ -167,7 +170,7 @@ def _hold(script: Script, seeker: Seeker) -> Generator[Step, None, Found | None]
             return None
         has_body = has_body or not isinstance(step, Wait)
         if isinstance(step, Emit) and (span := seeker.feed(step.data)):
-            return _found(held, span, released)
+            return _found(held, span, released, seeker.framing)
         while held:
             size = len(held[0].data) if isinstance(held[0], Emit) else 0
             if size and released + size > seeker.safe:
@@ -175,11 +178,11 @@ def _hold(script: Script, seeker: Seeker) -> Generator[Step, None, Found | None]
             released += size
             yield held.popleft()
     if has_body and (span := seeker.end()):
-        return _found(held, span, released)
+        return _found(held, span, released, seeker.framing)
     yield from held
     return None
 
 
-def _found(held: Iterable[Step], span: tuple[int, int], released: int) -> Found:
+def _found(held: Iterable[Step], span: tuple[int, int], released: int, framing: Framing) -> Found:
     start, end = span[0] - released, span[1] - released
-    return Found(steps=tuple(held), at=start, start=start, end=end)
+    return Found(steps=tuple(held), at=start, start=start, end=end, framing=framing)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from cassette_stream.cassette.json_path import Path, parse_path, same_json, values_at
 from cassette_stream.faults.dialect import DIALECTS, Dialect, dialect_of, text_in
+from cassette_stream.faults.framing import EventReader, Framing
 from cassette_stream.faults.place import AfterText, Byte, Chunk, Event, When
-from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
+from cassette_stream.wire.sse import LocatedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,8 @@ _TERMINAL_TYPES = (
     "response.failed",
     "response.incomplete",
 )
+# Only of frames: elsewhere events are named so that say something else.
+_TERMINAL_FRAMES = ("messageStop", "metadata")
 
 
 class Seeker(Protocol):
@@ -37,6 +39,11 @@ class Seeker(Protocol):
     @property
     def safe(self) -> int:
         """The place does not begin before this byte."""
+        ...
+
+    @property
+    def framing(self) -> Framing:
+        """What the events of the body stand in, as far as that was looked at."""
         ...
 
     def feed(self, data: bytes) -> tuple[int, int] | None: ...
@@ -67,6 +74,8 @@ def seeker_of(place: Event | Byte | Chunk | AfterText | When) -> Seeker:
 
 
 class _ByteSeeker:
+    framing: Framing = "sse"
+
     def __init__(self, n: int) -> None:
         self._n = n
         self._total = 0
@@ -122,6 +131,8 @@ class _NthSeeker:
 
 
 class _ChunkSeeker(_NthSeeker):
+    framing: Framing = "sse"
+
     def __init__(self, n: int) -> None:
         super().__init__(n, "chunk")
         self._total = 0
@@ -138,13 +149,17 @@ class _EventSeeker(_NthSeeker):
     def __init__(self, n: int, kind: str | None) -> None:
         super().__init__(n, "event" if kind is None else f"event of the type {kind}")
         self._kind = kind
-        self._decoder = event_decoder()
+        self._reader = EventReader()
+
+    @property
+    def framing(self) -> Framing:
+        return self._reader.framing
 
     def feed(self, data: bytes) -> tuple[int, int] | None:
-        return self._look(events_fed(self._decoder, data))
+        return self._look(events_fed(self._reader, data))
 
     def end(self) -> tuple[int, int] | None:
-        return self._look(self._decoder.finish()) or super().end()
+        return self._look(self._reader.finish()) or super().end()
 
     def _look(self, events: Iterable[LocatedEvent]) -> tuple[int, int] | None:
         for event in events:
@@ -160,14 +175,18 @@ class _FirstSeeker(ABC):
     """Finds the first event that the children pick."""
 
     def __init__(self) -> None:
-        self._decoder = event_decoder()
+        self._reader = EventReader()
         self.safe = 0
 
+    @property
+    def framing(self) -> Framing:
+        return self._reader.framing
+
     def feed(self, data: bytes) -> tuple[int, int] | None:
-        return self._look(events_fed(self._decoder, data))
+        return self._look(events_fed(self._reader, data))
 
     def end(self) -> tuple[int, int] | None:
-        return self._look(self._decoder.finish())
+        return self._look(self._reader.finish())
 
     @abstractmethod
     def picks(self, event: LocatedEvent) -> tuple[int, int] | None: ...
@@ -182,7 +201,10 @@ class _FirstSeeker(ABC):
 
 class _TerminatorSeeker(_FirstSeeker):
     def picks(self, event: LocatedEvent) -> tuple[int, int] | None:
-        return (event.start, event.end) if is_terminal(event.event, event.data) else None
+        return (event.start, event.end) if self._ends(event) else None
+
+    def _ends(self, event: LocatedEvent) -> bool:
+        return is_terminal(event.event, event.data, self.framing)
 
     def why(self) -> str:
         return "the stream has no terminator ([DONE], message_stop, response.completed ...)"
@@ -224,20 +246,19 @@ class _ValueSeeker(_FirstSeeker):
         return f"the stream has no event with {self._place}"
 
 
-def event_decoder() -> SSEDecoder[LocatedEvent]:
-    """A decoder that tells where events are, and takes everything."""
-    # A fault raises nothing: what is wrong with a stream is for the code under test to find.
-    return SSEDecoder(offsets=True, errors="replace", max_event_bytes=sys.maxsize)
-
-
-def events_fed(decoder: SSEDecoder[LocatedEvent], data: bytes) -> Iterable[LocatedEvent]:
+def events_fed(reader: EventReader, data: bytes) -> Iterable[LocatedEvent]:
     """The events that *data*, the next of the stream, completes."""
-    event = decoder.only(data)  # most chunks are one event, and quickly read as that
-    return decoder.feed(data) if event is None else (event,)
+    event = reader.only(data)  # most chunks are one event, and quickly read as that
+    return reader.feed(data) if event is None else (event,)
 
 
-def is_terminal(name: str, data: str) -> bool:
+def is_terminal(name: str, data: str, framing: Framing = "sse") -> bool:
     """Whether the event of this type and *data* says that the answer is over."""
+    if framing == "aws" and name in _TERMINAL_FRAMES:
+        return True
+    if framing == "ndjson":
+        value = _json_of(data) if '"done"' in data else None
+        return isinstance(value, dict) and value.get("done") is True
     if data.strip() == "[DONE]" or name in _TERMINAL_TYPES:
         return True
     # Parsed only where it can be one: most events are not.

@@ -1,22 +1,44 @@
-"""The events of a script as a fault sees them, with their places in the body."""
+"""The events of a script as a fault sees them, with their places in the body.
+
+An edit of what an event says leaves what it stands in whole: a frame gets the lengths and
+checksums that fit, and what it holds in base64 is base64 again.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
 from cassette_stream.faults.dialect import Dialect, dialect_of
-from cassette_stream.faults.inside import data_values
-from cassette_stream.faults.seekers import event_decoder, events_fed, is_terminal
+from cassette_stream.faults.framing import (
+    EventReader,
+    Framing,
+    inner_of,
+    payload_span,
+    reframed,
+    with_inner,
+)
+from cassette_stream.faults.inside import Inside, data_values, offset_inside
+from cassette_stream.faults.seekers import events_fed, is_terminal
 from cassette_stream.script import Emit, Script, Step
+from cassette_stream.wire.eventstream import encode_message
 from cassette_stream.wire.sse import LocatedEvent
 
-__all__ = ("NO_JSON", "Edit", "Heard", "Seen", "dialect_in", "events_in", "json_bytes")
+__all__ = (
+    "NO_JSON",
+    "Edit",
+    "Heard",
+    "Seen",
+    "dialect_in",
+    "events_in",
+    "framing_in",
+    "json_bytes",
+)
 
 Edit: TypeAlias = tuple[int, int, bytes]
 """Where it begins, where it ends, and what stands there instead."""
@@ -34,11 +56,12 @@ class Seen:
     """One event as a fault sees it.
 
     Attributes:
-        raw: Its bytes, from the end of the event before to its own blank line.
+        raw: Its bytes, from the end of the event before to its own blank line; a line; a frame.
         number: Its number, counted from 1.
         name: Its event type, ``message`` if it has none.
         data: Its data.
         dialect: The dialect that this event or one before it told, None if none did.
+        framing: What it stands in.
     """
 
     raw: bytes
@@ -46,6 +69,7 @@ class Seen:
     name: str
     data: str
     dialect: Dialect | None
+    framing: Framing = "sse"
 
     @cached_property
     def value(self) -> object:
@@ -59,17 +83,21 @@ class Seen:
     @cached_property
     def is_terminal(self) -> bool:
         """Whether it says that the answer is over."""
-        return is_terminal(self.name, self.data)
+        return is_terminal(self.name, self.data, self.framing)
 
     @property
     def line_end(self) -> bytes:
-        """How its lines end."""
+        """How its lines end; nothing in a frame."""
         end = self.raw[-2:]
-        return b"\r\n" if end == b"\r\n" else end[-1:]
+        if self.framing == "sse":
+            return b"\r\n" if end == b"\r\n" else end[-1:]
+        return b"" if self.framing == "aws" else b"\r\n" if end == b"\r\n" else b"\n"
 
     @cached_property
     def start(self) -> int:
         """Where in *raw* its own lines begin, after blocks that are no events."""
+        if self.framing != "sse":
+            return 0
         ends = [match.end() for match in _BLANK_LINE.finditer(self.raw)]
         before = [end for end in ends if end < len(self.raw)]
         return before[-1] if before else len(_BOM) * self.raw.startswith(_BOM)
@@ -79,8 +107,69 @@ class Seen:
         """Its own lines."""
         return self.raw[self.start :]
 
+    @cached_property
+    def text(self) -> bytes:
+        """The bytes in which its JSON stands as it is: *raw*, or what a frame holds."""
+        if self.framing != "aws":
+            return self.raw
+        payload = self.raw[slice(*payload_span(self.raw))]
+        inner = inner_of(payload)
+        return payload if inner is None else inner
+
+    @cached_property
+    def values(self) -> list[tuple[int, int]]:
+        """Where in *text* its data stands, line by line."""
+        if self.framing == "aws":
+            return [(0, len(self.text))]
+        return data_values(self.raw, self.framing)
+
+    def inside(self, inside: Inside) -> int | None:
+        """Where in *text* it can be cut inside a thing of that kind; None if it holds none."""
+        if self.framing != "aws":
+            return offset_inside(self.raw, inside, self.framing)
+        return offset_inside(self.text, inside, "ndjson") if inside != "crlf" else None
+
+    def edits(self, changes: Sequence[Edit]) -> list[Edit]:
+        """The edits of *raw* that make these *changes* of *text*, which are in order."""
+        if self.framing != "aws" or not changes:
+            return list(changes)
+        pieces, at = [], 0
+        for start, end, new in changes:
+            pieces += [self.text[at:start], new]
+            at = end
+        return [(0, len(self.raw), self._framed(b"".join([*pieces, self.text[at:]])))]
+
+    def event(self, data: bytes, name: str | None = None) -> bytes:
+        """Another event as this one is written, with *data* that is one line.
+
+        *name* is its type, where that is no part of its data: without it, it has none, and
+        a frame has the type of this one. One that ends in ``Exception`` is no event to AWS.
+        """
+        if self.framing == "ndjson":
+            return data + self.line_end
+        if self.framing == "sse":
+            lines = [b"data: " + data, b""]
+            named = [] if name is None else [b"event: " + name.encode()]
+            return b"".join(line + self.line_end for line in [*named, *lines])
+        kind = "exception" if name is not None and name.endswith("Exception") else "event"
+        if kind == "event" and (name is None or self._is_chunk):
+            return self._framed(data)
+        headers = {f":{kind}-type": name or "", ":content-type": "application/json"}
+        return encode_message(headers | {":message-type": kind}, data)
+
+    @cached_property
+    def _is_chunk(self) -> bool:
+        return inner_of(self.raw[slice(*payload_span(self.raw))]) is not None
+
+    def _framed(self, text: bytes) -> bytes:
+        """The frame with another *text*."""
+        payload = self.raw[slice(*payload_span(self.raw))]
+        return reframed(self.raw, with_inner(payload, text) if self._is_chunk else text)
+
     def with_data(self, data: bytes) -> list[Edit]:
         """The edits that give it other *data*, on the line where its data begins."""
+        if self.framing != "sse":
+            return self.edits([(*self.values[0], data)])
         first, *others = _DATA_LINE.finditer(self.raw)
         # A field without a colon has no value to stand behind.
         told = (
@@ -105,13 +194,14 @@ class Seen:
 
     @cached_property
     def brackets(self) -> tuple[int, int] | None:
-        """Where in *raw* its JSON object or array opens, and where it closes; None if none does."""
+        """Where in *text* its JSON object or array opens and closes; None if none does."""
         if not isinstance(self.value, dict | list):
             return None
-        told = [(a, b) for a, b in data_values(self.raw) if self.raw[a:b].strip()]
+        text = self.text
+        told = [(a, b) for a, b in self.values if text[a:b].strip()]
         opens, closes = told[0][0], told[-1][1]
-        opens += len(self.raw[opens:]) - len(self.raw[opens:].lstrip())
-        return opens, len(self.raw[:closes].rstrip()) - 1
+        opens += len(text[opens:]) - len(text[opens:].lstrip())
+        return opens, len(text[:closes].rstrip()) - 1
 
     def with_member(self, name: str, value: bytes) -> list[Edit]:
         """The edits that give its JSON one more member, the last; none if it is no object.
@@ -122,12 +212,14 @@ class Seen:
             return []
         at = self.brackets[1]
         comma = b"," if self.value else b""
-        return [(at, at, comma + json_bytes(name) + b":" + value)]
+        return self.edits([(at, at, comma + json_bytes(name) + b":" + value)])
 
     def preceded_by(self, data: bytes) -> list[Edit]:
         return [(self.start, self.start, data)]
 
     def followed_by(self, data: bytes) -> list[Edit]:
+        if self.framing == "ndjson" and not self.raw.endswith(b"\n"):
+            data = self.line_end + data
         return [(len(self.raw), len(self.raw), data)]
 
     def replaced_by(self, data: bytes) -> list[Edit]:
@@ -159,6 +251,11 @@ def dialect_in(steps: Iterable[Step]) -> Dialect | None:
     return next((seen.dialect for seen in reversed(events_in(steps))), None)
 
 
+def framing_in(steps: Iterable[Step]) -> Framing:
+    """What the events of a whole script stand in."""
+    return next((seen.framing for seen in events_in(steps)), "sse")
+
+
 class Heard:
     """The events of a body that is listened to, with their places.
 
@@ -172,7 +269,7 @@ class Heard:
         self.size = 0
         self.whole = 0
         self.new: list[tuple[Seen, int]] = []
-        self._decoder = event_decoder()
+        self._reader = EventReader()
         self._body = bytearray()  # from `whole` on
         self._count = 0
         self._dialect: Dialect | None = None
@@ -182,12 +279,17 @@ class Heard:
             if isinstance(step, Emit):
                 self.size += len(step.data)
                 self._body += step.data
-                self._add(events_fed(self._decoder, step.data))
+                self._add(events_fed(self._reader, step.data))
             yield step
+
+    @property
+    def framing(self) -> Framing:
+        """What its events stand in."""
+        return self._reader.framing
 
     def finish(self) -> None:
         """The body is over: a last CR was no half of a CRLF."""
-        self._add(self._decoder.finish())
+        self._add(self._reader.finish())
 
     def seen(self, start: int) -> Seen:
         """The event that begins at *start*."""
@@ -211,6 +313,7 @@ class Heard:
                 name=event.event,
                 data=event.data,
                 dialect=self._dialect,
+                framing=self._reader.framing,
             )
             if self._dialect is None:
                 self._dialect = dialect_of([seen.value])

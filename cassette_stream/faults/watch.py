@@ -15,6 +15,7 @@ from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.edit import dialect_in
 from cassette_stream.faults.place import Place
 from cassette_stream.faults.seek import why_missing
+from cassette_stream.faults.seen import framing_in
 from cassette_stream.faults.spec import spec_of, text_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("watch", "why_unfired")
 
 _MOST_STEPS = 100_000
+_FRAMINGS = {"aws": "AWS frames", "ndjson": "lines of NDJSON", "sse": "server-sent events"}
 
 
 def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Script:
@@ -97,6 +99,11 @@ def _reason(fault: Fault, steps: list[Step], info: FaultInfo | None) -> str:
         if not info.has(dialect):
             known = ", ".join(sorted(info.dialects))
             return f"it is for streams of {known}, and this is {dialect or 'of no known dialect'}"
+    if info is not None and info.framings is not None:
+        framing = framing_in(steps)
+        if framing not in info.framings:
+            known = " and ".join(_FRAMINGS[it] for it in sorted(info.framings))
+            return f"it is for {known}, and these are {_FRAMINGS[framing]}"
     place = getattr(fault, "at", None)
     missing = why_missing(iter(steps), place) if isinstance(place, Place) else None
     return missing or "the stream is the same with it"

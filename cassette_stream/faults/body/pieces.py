@@ -12,7 +12,7 @@ from typing import Any
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.parameter import Parameter
-from cassette_stream.faults.seen import Heard
+from cassette_stream.faults.seen import Heard, Seen
 from cassette_stream.script import Emit, Fail, Script, Step, Wait
 
 __all__ = ("SLICE", "SPLIT", "Slice", "Split")
@@ -74,21 +74,22 @@ class Split:
     def _places(self, heard: Heard) -> list[int]:
         """Where the new events are to be cut."""
         kinds = _KINDS if self.inside == "any" else (self.inside,)
-        cuts = ((start, _cut(seen.raw, kind)) for seen, start in heard.new for kind in kinds)
+        cuts = ((start, _cut(seen, kind)) for seen, start in heard.new for kind in kinds)
         places = sorted({start + cut for start, cut in cuts if cut is not None})
         heard.new.clear()
         return places
 
 
-def _cut(event: bytes, kind: str) -> int | None:
+def _cut(seen: Seen, kind: str) -> int | None:
+    event = seen.raw
     if kind == "data":
-        line = _DATA.search(event)
+        line = _DATA.search(event) if seen.framing == "sse" else None
         return line and line.end() - len(b"ta")
     if kind == "surrogate":
         pair = _PAIR.search(event)
         return pair and pair.end()
     inside: Any = kind
-    return offset_inside(event, inside)
+    return offset_inside(event, inside, seen.framing)
 
 
 def _split(step: Step, start: int, places: Iterable[int]) -> Iterator[Step]:

@@ -8,7 +8,8 @@ from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.place import Event
 from cassette_stream.faults.reframe import unmeasured
-from cassette_stream.faults.seek import seek
+from cassette_stream.faults.seek import Found, seek
+from cassette_stream.faults.seen import Seen
 from cassette_stream.script import Emit, Script
 
 __all__ = ("TRAILING", "Trailing")
@@ -42,14 +43,19 @@ class Trailing:
             return
         before, after = found.split()
         yield from before
-        yield Emit(self._more(found.event()))
+        yield Emit(self._more(found))
         yield from after
         yield from script
 
-    def _more(self, terminator: bytes) -> bytes:
+    def _more(self, found: Found) -> bytes:
+        terminator = found.event()
         if self.kind == "bytes":
             return b"\x00\xff\xfe"
-        return terminator if self.kind == "terminator" else b"data: {}\n\n"
+        if self.kind == "terminator":
+            return terminator
+        if found.framing == "sse":
+            return b"data: {}\n\n"
+        return Seen(terminator, 0, "", "", None, found.framing).event(b"{}")
 
 
 TRAILING = FaultInfo(

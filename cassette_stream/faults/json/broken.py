@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.edit import Edit, Seen, edit_event, edit_events, edit_pair, edited
-from cassette_stream.faults.inside import data_values, offset_inside
+from cassette_stream.faults.edit import Edit, Seen, edit_event, edit_events, edit_pair
 from cassette_stream.faults.place import Event, event_at
-from cassette_stream.faults.seek import seek
 from cassette_stream.script import Emit, Fail
 
 if TYPE_CHECKING:
@@ -58,13 +56,13 @@ class Cut:
         object.__setattr__(self, "at", at)
 
     def __call__(self, script: Script) -> Script:
-        found = yield from seek(script, self.at)
-        if found is None:
-            return
-        values = ((found.start + a, found.start + b) for a, b in data_values(found.event()))
-        cut = [(max(a, found.at), b, b"") for a, b in values if b > found.at]
-        yield from edited(found.steps, cut)
-        yield from script
+        def change(seen: Seen) -> Sequence[Edit]:
+            offset = seen.inside(self.at.inside or "json")
+            if offset is None:
+                return ()
+            return seen.edits([(max(a, offset), b, b"") for a, b in seen.values if b > offset])
+
+        return edit_event(script, replace(self.at, inside=None), change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +96,9 @@ class Concat:
                 return ()
             assert first.brackets is not None
             assert second.brackets is not None
+            if first.framing == "aws":
+                both = first.text + second.text
+                return [*first.with_data(both), (begins, begins + len(second.raw), b"")]
             return [(first.brackets[1] + 1, begins + second.brackets[0], b"")]
 
         return edit_pair(script, self.at, change)
@@ -114,7 +115,7 @@ class ArrayFrame:
             nonlocal begun
             if seen.dialect != "gemini":
                 return ()
-            data = b"\n".join(seen.raw[start:end] for start, end in data_values(seen.raw))
+            data = b"\n".join(seen.raw[start:end] for start, end in seen.values)
             before, begun = (b"," if begun else b"["), True
             return seen.replaced_by(before + data + seen.line_end)
 
@@ -163,7 +164,7 @@ def _in_string(at: object, fault: str) -> Event:
 
 def _put_into_string(script: Script, at: Event, data: bytes) -> Script:
     def change(seen: Seen) -> Sequence[Edit]:
-        offset = offset_inside(seen.raw, "json_string")
-        return () if offset is None else [(offset, offset, data)]
+        offset = seen.inside("json_string")
+        return () if offset is None else seen.edits([(offset, offset, data)])
 
     return edit_event(script, at, change)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.edit import Edit, Seen, edit_event, insert_block, json_bytes
+from cassette_stream.faults.edit import Edit, Seen, edit_event, insert_event, json_bytes
 from cassette_stream.faults.place import Event, event_at
 from cassette_stream.script import Script
 
@@ -68,7 +68,7 @@ class Scalar:
             raise PlanError(f"kind is {self.kind!r}; it can be {', '.join(SCALARS)}")
 
     def __call__(self, script: Script) -> Script:
-        return insert_block(script, self.at, b"data: " + _SCALARS[self.kind])
+        return insert_event(script, self.at, _SCALARS[self.kind])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class DupKeys:
             if seen.brackets is None or not isinstance(value, dict) or not value:
                 return ()
             at = seen.brackets[1]
-            return [(at, at, b"," + json_bytes(value)[1:-1])]
+            return seen.edits([(at, at, b"," + json_bytes(value)[1:-1])])
 
         return edit_event(script, self.at, change)
 

@@ -21,12 +21,12 @@ HALVES: tuple[str, ...] = get_args(Half)
 
 _KEYS: dict[Dialect, bytes] = {
     "anthropic": b"text",
+    "bedrock_converse": b"text",
+    "cohere": b"text",
     "gemini": b"text",
+    "ollama": b"content",
     "openai_chat": b"content",
     "openai_responses": b"delta",
-    "cohere": b"text",
-    "ollama": b"content",
-    "bedrock_converse": b"text",
 }
 _STRING = rb'"\s*:\s*("(?:[^"\\]|\\.)*")'
 _UNIT = re.compile(
@@ -63,7 +63,7 @@ class Surrogate:
 
 def _without_second_half(seen: Seen) -> Sequence[Edit]:
     start, end = _wide_in(seen) or (0, 0)
-    return [(start, end, _halves(seen, start, end)[0])] if end else ()
+    return seen.edits([(start, end, _halves(seen, start, end)[0])]) if end else ()
 
 
 def _split(first: Seen, second: Seen, begins: int) -> Sequence[Edit]:
@@ -71,27 +71,31 @@ def _split(first: Seen, second: Seen, begins: int) -> Sequence[Edit]:
     if wide is None or text is None or more is None:
         return ()
     high, low = _halves(first, *wide)
-    rest = first.raw[wide[1] : text[1]]
-    return [(wide[0], text[1], high), (begins + more[0], begins + more[0], low + rest)]
+    rest = first.text[wide[1] : text[1]]
+    behind = second.edits([(more[0], more[0], low + rest)])
+    return [
+        *first.edits([(wide[0], text[1], high)]),
+        *((begins + a, begins + b, new) for a, b, new in behind),
+    ]
 
 
 def _halves(seen: Seen, start: int, end: int) -> tuple[bytes, bytes]:
-    escapes = json.dumps(json.loads(b'"%s"' % seen.raw[start:end])).strip('"').encode()
+    escapes = json.dumps(json.loads(b'"%s"' % seen.text[start:end])).strip('"').encode()
     return escapes[:6], escapes[6:]
 
 
 def _wide_in(seen: Seen) -> tuple[int, int] | None:
-    """Where in `Seen.raw` the first character of two halves in its text is written."""
-    units = _UNIT.finditer(seen.raw, *(_text_span(seen) or (0, 0)))
+    """Where in `Seen.text` the first character of two halves in its text is written."""
+    units = _UNIT.finditer(seen.text, *(_text_span(seen) or (0, 0)))
     return next((unit.span() for unit in units if unit["wide"]), None)
 
 
 def _text_span(seen: Seen) -> tuple[int, int] | None:
-    """Where in `Seen.raw` its text is written; None if it has none, or not in one piece."""
+    """Where in `Seen.text` its text is written; None if it has none, or not in one piece."""
     text = text_in(seen.value, seen.dialect) if seen.dialect else ""
     if not text or not seen.dialect:
         return None
-    for match in re.finditer(b'"' + _KEYS[seen.dialect] + _STRING, seen.raw):
+    for match in re.finditer(b'"' + _KEYS[seen.dialect] + _STRING, seen.text):
         if _spells(match[1], text):
             return match.start(1) + 1, match.end(1) - 1
     return None

@@ -82,6 +82,7 @@ _FRAMES: Final = {
     "usage": "metadata",
     "contentBlockIndex": "contentBlockStop",
 }
+_DATA_LINE: Final = re.compile(rb"(?m)^data: (\{.*)$")
 _NAME_LINE: Final = re.compile(rb"(?m)^event:[^\r\n]*(?:\r\n|\r|\n)")
 
 
@@ -203,12 +204,18 @@ def _endings(value: object, dialect: Dialect | None) -> list[Json]:
 
 def written(seen: Seen, value: Json) -> bytes:
     """An event with the JSON *value*, written as *seen* is."""
+    if seen.framing != "sse":
+        kind = kind_in(value, seen.dialect) or ("hint" if seen.dialect else None)
+        return seen.event(json_bytes(value), kind)
     told = b"event: %b\n" % str(value.get("type")).encode() if seen.dialect in NAMED else b""
     return in_style(seen, told + b"data: " + json_bytes(value) + b"\n\n")
 
 
 def in_style(seen: Seen, event: bytes) -> bytes:
-    """*event* with line ends as in *seen*, and without its name if that has none either."""
+    """*event* as *seen* is written: its line ends, its name if that has one, its frame."""
+    if seen.framing != "sse":
+        told = _DATA_LINE.search(event)
+        return seen.event(told[1]) if told else b""
     if seen.dialect in NAMED and not _NAME_LINE.search(seen.block):
         event = _NAME_LINE.sub(b"", event)
     return event.replace(b"\r\n", b"\n").replace(b"\n", seen.line_end)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.edit import Seen, edited, end_at
+from cassette_stream.faults.framing import Framing
 from cassette_stream.faults.place import AfterText, Event, When, check_place, event_at
 from cassette_stream.faults.seek import seek
 from cassette_stream.faults.seen import Heard
@@ -40,8 +41,9 @@ _ERRORS: dict[Dialect, object] = {
 class KeepaliveStall:
     """From a place between two events on there is a sign of life *every* so many seconds.
 
-    It is a comment, or a ping as the dialect writes it, and nothing else ever comes. A
-    stream without the place is left whole.
+    It is a comment, or a ping as the dialect writes it, and nothing else ever comes; NDJSON
+    has blank lines for comments. A stream without the place is left whole, and so is one
+    without such signs.
     """
 
     at: Event | AfterText | When
@@ -62,6 +64,10 @@ class KeepaliveStall:
         found = yield from seek(heard.listen(script), self.at)
         if found is None:
             return
+        if not self._has_notion(heard.framing):
+            yield from found.steps
+            yield from script
+            return
         before, _ = found.split()
         yield from before
         heard.finish()
@@ -71,7 +77,12 @@ class KeepaliveStall:
             yield Wait(self.every)
             yield beat
 
+    def _has_notion(self, framing: Framing) -> bool:
+        return framing == "sse" or (framing == "ndjson" and self.kind == "comment")
+
     def _beat(self, seen: Seen) -> Emit:
+        if seen.framing == "ndjson":
+            return Emit(seen.line_end)
         lines = [b": keep-alive"]
         if self.kind == "ping":
             name = b"keepalive" if seen.dialect == "openai_responses" else b"ping"
@@ -81,15 +92,20 @@ class KeepaliveStall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoFinalBlank:
-    """The last event lacks its blank line; a stream that has more behind it is left whole."""
+    """The last event lacks its blank line, or the last line its end.
+
+    A stream that has more behind it is left whole.
+    """
 
     def __call__(self, script: Script) -> Script:
         found = yield from seek(script, Event("last"))
         if found is None:
             return
         size = sum(len(step.data) for step in found.steps if isinstance(step, Emit))
-        blank = 2 if found.event().endswith(b"\r\n") else 1
-        gone = [(size - blank, size, b"")] if found.end == size else []
+        event = found.event()
+        is_ended = found.framing != "aws" and event.endswith((b"\r", b"\n"))
+        blank = 2 if event.endswith(b"\r\n") else 1
+        gone = [(size - blank, size, b"")] if found.end == size and is_ended else []
         yield from edited(found.steps, gone)
         yield from script
 
@@ -107,9 +123,11 @@ class BareError:
             raise PlanError(f"kind is {self.kind!r}; it can be {', '.join(ERRORS)}")
 
     def __call__(self, script: Script) -> Script:
-        def ending(seen: Seen) -> bytes:
+        def ending(seen: Seen) -> bytes | None:
+            if seen.framing == "aws":
+                return None
             error = _ERRORS[seen.dialect or "openai_chat"]
             text = _PAGE if self.kind == "html" else json.dumps(error).encode()
-            return text + seen.line_end * 2
+            return text + seen.line_end * (2 if seen.framing == "sse" else 1)
 
         return end_at(script, self.at, ending)

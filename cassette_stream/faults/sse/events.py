@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.edit import Edit, Seen, edit_event, insert_block
-from cassette_stream.faults.inside import data_values, offset_inside
 from cassette_stream.faults.place import Event, event_at
 from cassette_stream.script import Script
 
@@ -103,7 +102,9 @@ class UnicodeNewlines:
         def change(seen: Seen) -> Sequence[Edit]:
             if self.kind in {"ls", "ps", "nel"}:
                 return seen.with_member("extra", b'"%s"' % text)
-            return seen.preceded_by(b": " + text + seen.line_end) if seen.brackets else ()
+            if seen.framing != "sse" or not seen.brackets:
+                return ()
+            return seen.preceded_by(b": " + text + seen.line_end)
 
         return edit_event(script, self.at, change)
 
@@ -141,8 +142,10 @@ class NewlineCorruption:
 
     def __call__(self, script: Script) -> Script:
         def change(seen: Seen) -> Sequence[Edit]:
-            offset = offset_inside(seen.raw, self.at.inside or "json_string")
-            return () if offset is None else [(offset, offset, seen.line_end * self.count)]
+            offset = seen.inside(self.at.inside or "json_string")
+            if offset is None or seen.framing == "aws":
+                return ()
+            return [(offset, offset, seen.line_end * self.count)]
 
         return edit_event(script, self.at, change)
 
@@ -159,11 +162,13 @@ class SpacePaddedCut:
 
     def __call__(self, script: Script) -> Script:
         def change(seen: Seen) -> Sequence[Edit]:
-            offset = offset_inside(seen.raw, self.at.inside or "json") or len(seen.raw)
+            if seen.framing == "aws":
+                return ()
+            offset = seen.inside(self.at.inside or "json") or len(seen.raw)
             # Byte for byte: each blank comes in the chunk of the byte that it stands for.
             return [
                 (at, at + 1, b" ")
-                for start, end in data_values(seen.raw)
+                for start, end in seen.values
                 for at in range(max(start, offset), end)
             ]
 

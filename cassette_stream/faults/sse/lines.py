@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cassette_stream.exceptions import PlanError
-from cassette_stream.faults.edit import Edit, Seen, edit_events
+from cassette_stream.faults.edit import Edit, Seen, edit_blocks
+from cassette_stream.faults.framing import frames_begin
 from cassette_stream.faults.inside import data_values
 from cassette_stream.script import Emit, Script
 
@@ -54,7 +55,7 @@ class Comments:
                 return ()
             return seen.preceded_by((comment + seen.line_end * 2) * self.count)
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class NoSpace:
         def change(seen: Seen) -> Sequence[Edit]:
             return [(*match.span(1), b"") for match in _SPACE.finditer(seen.raw)]
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +78,17 @@ class TwoSpaces:
             starts = [start for start, _ in data_values(seen.raw)]
             return [(at, at, b" " if seen.raw[at - 1 : at] == b" " else b"  ") for at in starts]
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bom:
-    """The body begins with a byte order mark; one that does already is left whole."""
+    """The body begins with a byte order mark; one that does already, and frames, are left whole."""
 
     def __call__(self, script: Script) -> Script:
         for step in script:
             if isinstance(step, Emit) and step.data:
-                begun = _BOM.startswith(step.data[:3])
+                begun = _BOM.startswith(step.data[:3]) or frames_begin(step.data)
                 yield step if begun else Emit(_BOM + step.data)
                 break
             yield step
@@ -106,7 +107,7 @@ class Multiline:
             cut = seen.line_end + b"data: "
             return [(opens + 1, opens + 1, cut), (closes, closes, cut)]
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class EventAdded:
                 return ()
             return seen.preceded_by(b"event: message" + seen.line_end)
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class EventMissing:
                 return ()
             return [(*match.span(), b"") for match in _EVENT_LINE.finditer(seen.raw)]
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ class UnknownField:
     """Each event has a field that no reader knows."""
 
     def __call__(self, script: Script) -> Script:
-        return edit_events(script, lambda seen: seen.preceded_by(b"x-trace: 7f" + seen.line_end))
+        return edit_blocks(script, lambda seen: seen.preceded_by(b"x-trace: 7f" + seen.line_end))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,4 +156,4 @@ class IdRetry:
             lines = (b"id: %d" % seen.number, b"retry: 3000", b"")
             return seen.preceded_by(seen.line_end.join(lines))
 
-        return edit_events(script, change)
+        return edit_blocks(script, change)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Literal, TypeAlias, get_args
 
 from cassette_stream.exceptions import PlanError
+from cassette_stream.faults.framing import frames_begin
 from cassette_stream.script import Emit, Script, Step
 
 __all__ = ("LINE_ENDS", "LineEnds", "Newlines")
@@ -32,6 +33,7 @@ class Newlines:
     """Lines end with CRLF, with CR, or with LF, CR and CRLF in turn.
 
     ``crlf_split`` is CRLF with each cut between two chunks. A chunk that is emptied goes.
+    AWS frames have no lines, and are left whole.
     """
 
     kind: LineEnds = "crlf"
@@ -42,6 +44,16 @@ class Newlines:
 
     def __call__(self, script: Script) -> Script:
         writer = _Writer(cycle(_CYCLES[self.kind]))
+        for step in script:
+            if isinstance(step, Emit) and step.data:
+                script = chain([step], script)
+                break
+            yield step
+        else:
+            return
+        if frames_begin(step.data):
+            yield from script
+            return
         for step in writer.rewrite(script):
             if self.kind == "crlf_split" and isinstance(step, Emit):
                 yield from map(Emit, re.split(rb"(?<=\r)(?=\n)", step.data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cassette_stream.faults.framing import Framing
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.sse.endings import (
@@ -39,6 +40,9 @@ __all__ = ("FAULTS",)
 
 _NOTHING = "nothing: to HTTP all bodies are alike"
 
+_SSE: frozenset[Framing] = frozenset({"sse"})
+_LINES: frozenset[Framing] = frozenset({"ndjson", "sse"})
+
 FAULTS = (
     FaultInfo(
         id="sse.comments",
@@ -47,6 +51,7 @@ FAULTS = (
         transport=_NOTHING,
         description="Comments stand between the events.",
         reference="open-webui/open-webui#1773",
+        framings=_SSE,
         make=Comments,
         common=True,
         parameters=(
@@ -79,6 +84,7 @@ FAULTS = (
         description="From a place on only comments or pings come, for ever.",
         reference="anomalyco/opencode#43618",
         places=("event", "after_text", "when"),
+        framings=_LINES,
         make=KeepaliveStall,
         common=True,
         parameters=(
@@ -105,6 +111,7 @@ FAULTS = (
         description="Beside an event there is a block of one field that is no data, or empty.",
         reference="openai/openai-python#2722",
         places=("event",),
+        framings=_SSE,
         make=MetaOnly,
         common=True,
         parameters=(
@@ -124,6 +131,7 @@ FAULTS = (
         description="Beside an event there is one whose data is what was a comment.",
         reference="mnfst/llm-gateway#2053",
         places=("event",),
+        framings=_SSE,
         make=CommentAsData,
     ),
     FaultInfo(
@@ -133,15 +141,18 @@ FAULTS = (
         transport=_NOTHING,
         description="No field has a blank after its colon.",
         reference="openai/openai-python#498",
+        framings=_SSE,
         make=NoSpace,
     ),
     FaultInfo(
         id="sse.newlines",
         name="CRLF, CR, mixed or split line ends",
         expect="tolerates",
+        expects={"ollama": "either"},  # a CR alone ends no line of NDJSON
         transport=_NOTHING,
         description="All lines end in another way than with LF.",
         reference="Soju06/codex-lb#1011",
+        framings=_LINES,
         make=Newlines,
         parameters=(
             Parameter(
@@ -177,6 +188,7 @@ FAULTS = (
         transport=_NOTHING,
         description="The body begins with a byte order mark.",
         reference="measured",
+        framings=_LINES,
         make=Bom,
     ),
     FaultInfo(
@@ -186,6 +198,7 @@ FAULTS = (
         transport=_NOTHING,
         description="The JSON of each event stands on three data lines.",
         reference="measured",
+        framings=_SSE,
         make=Multiline,
     ),
     FaultInfo(
@@ -196,6 +209,7 @@ FAULTS = (
         description="Each event has an event line, which the dialect has not.",
         reference="measured",
         dialects=frozenset({"openai_chat"}),
+        framings=_SSE,
         make=EventAdded,
     ),
     FaultInfo(
@@ -206,6 +220,7 @@ FAULTS = (
         description="No event has the event line that the dialect has; its JSON has its type.",
         reference="measured",
         dialects=frozenset({"anthropic", "openai_responses"}),
+        framings=_SSE,
         make=EventMissing,
     ),
     FaultInfo(
@@ -215,6 +230,7 @@ FAULTS = (
         transport=_NOTHING,
         description="Each event has a field that no reader knows.",
         reference="googleapis/go-genai#903",
+        framings=_SSE,
         make=UnknownField,
     ),
     FaultInfo(
@@ -224,6 +240,7 @@ FAULTS = (
         transport=_NOTHING,
         description="Each event has an id and a time after which to reconnect.",
         reference="googleapis/go-genai#903",
+        framings=_SSE,
         make=IdRetry,
     ),
     FaultInfo(
@@ -233,6 +250,7 @@ FAULTS = (
         transport=_NOTHING,
         description="The last event lacks its blank line.",
         reference="measured",
+        framings=_LINES,
         make=NoFinalBlank,
     ),
     FaultInfo(
@@ -263,6 +281,7 @@ FAULTS = (
         description="An error in JSON or HTML, without data:, stands instead of all the rest.",
         reference="BerriAI/litellm#4500",
         places=("event",),
+        framings=_LINES,
         make=BareError,
         parameters=(
             Parameter(
@@ -282,6 +301,7 @@ FAULTS = (
         reference="openclaw/openclaw#29320",
         places=("event",),
         insides=CUTTABLE,
+        framings=_LINES,
         make=NewlineCorruption,
         parameters=(
             Parameter(
@@ -302,6 +322,7 @@ FAULTS = (
         reference="openclaw/openclaw#29320",
         places=("event",),
         insides=CUTTABLE,
+        framings=_LINES,
         make=SpacePaddedCut,
     ),
     FaultInfo(
@@ -311,6 +332,7 @@ FAULTS = (
         transport=_NOTHING,
         description="All data has two blanks after its colon.",
         reference="measured",
+        framings=_SSE,
         make=TwoSpaces,
     ),
 )
