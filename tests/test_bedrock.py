@@ -438,3 +438,65 @@ def test_a_body_is_a_stream_by_its_first_byte() -> None:
     for dialect in (bedrock_converse, bedrock_invoke):
         assert dialect.Decoder.is_stream(A11[0])
         assert not dialect.Decoder.is_stream(b"{")
+
+
+def sent_with(message: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+    spoken = [message or {"role": "user", "content": "hi"}]
+    call = Call(model=params.pop("model", "anthropic.x"), messages=spoken, params=params)
+    body: dict[str, Any] = json.loads(bedrock_converse.request(call).body)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "value"),
+    [
+        ({"top_k": 3}, "additionalModelRequestFields", {"top_k": 3}),
+        ({"service_tier": "flex"}, "serviceTier", {"type": "flex"}),
+        ({"reasoning_effort": "none"}, "additionalModelRequestFields", {"thinking": {"type": "disabled"}}),
+        ({"model": "openai.gpt-oss", "reasoning_effort": "low"}, "additionalModelRequestFields", {"reasoning_effort": "low"}),
+        ({"thinking": {"type": "adaptive"}, "reasoning_effort": "low"}, "additionalModelRequestFields", {"thinking": {"type": "adaptive"}}),
+        ({"tool_choice": {"function": {"name": "f"}}}, "toolConfig", {"toolChoice": {"tool": {"name": "f"}}}),
+        ({"tools": [{"cachePoint": {"type": "default"}}]}, "toolConfig", {"tools": [{"cachePoint": {"type": "default"}}]}),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}}}},
+            "outputConfig",
+            {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": '{"a":1}', "name": "n"}}}},
+        ),
+    ],
+    ids=["top k", "tier", "no effort", "effort of others", "thinking", "a tool", "own tool", "schema"],
+)  # fmt: skip
+def test_parameters_go_where_converse_has_them(
+    params: dict[str, Any], name: str, value: dict[str, Any]
+) -> None:
+    assert sent_with(**params)[name] == value
+
+
+@pytest.mark.parametrize(
+    ("part", "block"),
+    [
+        ({"type": "image_url", "image_url": {"url": "s3://b/a.png"}}, {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/a.png"}}}}),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,AA==", "filename": "a_b.pdf"}}, {"document": {"format": "pdf", "name": "a b", "source": {"bytes": "AA=="}}}),
+        ({"type": "refusal", "refusal": "no"}, {"text": "no"}),
+        ({"video": {"format": "mp4"}}, {"video": {"format": "mp4"}}),
+    ],
+    ids=["stored image", "document", "refusal", "own"],
+)  # fmt: skip
+def test_parts_become_blocks(part: dict[str, Any], block: dict[str, Any]) -> None:
+    assert sent_with({"role": "user", "content": [part]})["messages"][0]["content"] == [block]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {
+            "role": "user",
+            "content": [{"type": "image_url", "image_url": {"url": "http://x/a.png"}}],
+        },
+        {"role": "user", "content": [{"type": "input_audio"}]},
+        {"role": "critic", "content": "hm"},
+    ],
+    ids=["an address", "audio", "a role"],
+)
+def test_what_converse_does_not_take_is_refused(message: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="bedrock_converse"):
+        sent_with(message)
