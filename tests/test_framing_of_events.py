@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_faults import sent
 
+from cassette_stream.chaos.answers import tells_finish
 from cassette_stream.dialects import aws_frames
 from cassette_stream.faults import Rule, why_unfired
 from cassette_stream.faults.framing import EventReader
@@ -124,3 +125,12 @@ def test_the_dialect_is_told_by_what_the_events_say(name: str) -> None:
     dialects = {"ndjson": "ollama", "converse": "bedrock_converse", "invoke": "anthropic"}
 
     assert {seen.dialect for seen in events_in(script(name))} == {dialects[name]}
+
+
+@pytest.mark.parametrize("name", ["ndjson", "converse"])
+def test_a_finish_is_told_from_the_last_piece_on(name: str) -> None:
+    *before, last = PIECES[name]
+    finished = last.replace(b'"done":true', b'"done":true,"done_reason":"stop"')
+
+    assert not tells_finish(b"".join(before))
+    assert tells_finish(b"".join([*before, finished]))

@@ -21,7 +21,16 @@ from cassette_stream.chunks import (
     NormalForm,
     ResponseAccumulator,
 )
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.exceptions import APIError
 from cassette_stream.faults.dialect import dialect_of
 from cassette_stream.faults.edit import events_in
@@ -31,13 +40,16 @@ __all__ = ("Answer", "Call", "answer_of", "tells_finish")
 
 _DIALECTS: dict[str, ModuleType] = {
     "anthropic": anthropic,
+    "bedrock_converse": bedrock_converse,
+    "cohere": cohere,
     "gemini": gemini,
+    "ollama": ollama,
     "openai_chat": openai_chat,
     "openai_responses": openai_responses,
 }
 
 _FINISH = re.compile(
-    rb'"(?:finish_reason|finishReason|stop_reason)"\s*:\s*"[^"]'
+    rb'"(?:done_reason|finish_reason|finishReason|stopReason|stop_reason)"\s*:\s*"[^"]'
     rb'|"type"\s*:\s*"response\.(?:completed|failed|incomplete)"'
 )
 """How the dialects tell it, in bytes that no decoder of ours may be able to read."""
@@ -100,7 +112,9 @@ def tells_finish(body: bytes) -> bool:
     if name is None:
         whole = _whole(body)
         return whole is not None and whole.finish_reason is not None
-    chunks = _fed(_DIALECTS[name].Decoder(strict=False), [body])
+    is_framed = name == "anthropic" and events[0].framing == "aws"
+    speaks = bedrock_invoke if is_framed else _DIALECTS[name]
+    chunks = _fed(speaks.Decoder(strict=False), [body])
     return any(choice.finish_reason is not None for chunk in chunks for choice in chunk.choices)
 
 
@@ -151,7 +165,10 @@ def _of_stream(values: list[Any]) -> Answer | None:
     name = dialect_of(values)
     if name is None:
         return None
-    pieces = (b"data: " + _json(value) + b"\n\n" for value in values)
+    if name == "bedrock_converse":  # an event has its type beside it, so these say too little
+        return None
+    before, behind = (b"", b"\n") if name == "ollama" else (b"data: ", b"\n\n")
+    pieces = (before + _json(value) + behind for value in values)
     return _folded(_fed(_DIALECTS[name].Decoder(strict=False), pieces))
 
 
