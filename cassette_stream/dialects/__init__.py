@@ -1,5 +1,23 @@
 """The wire formats of the providers, one module each."""
 
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 
-__all__ = ("anthropic", "gemini", "openai_chat", "openai_responses")
+__all__ = (
+    "anthropic",
+    "bedrock_converse",
+    "bedrock_invoke",
+    "cohere",
+    "gemini",
+    "ollama",
+    "openai_chat",
+    "openai_responses",
+)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.faults.edit import Edit, Seen, edit_event, end_at
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter, check_parameters
 from cassette_stream.faults.place import EVENT_PLACES, Event, EventPlace, check_event
-from cassette_stream.faults.sem.words import CHAT_HEAD, Json, dialects, in_style, written
+from cassette_stream.faults.sem.words import ALL, CHAT_HEAD, Json, dialects, in_style, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +56,7 @@ _TYPE = Parameter(
 _CODE = Parameter(
     name="code",
     default="",
-    description="Its code; a number for gemini; anthropic and cohere have none.",
+    description="Its code; a number for gemini; beside it only those of OpenAI have one.",
 )
 _ERROR = (_TYPE, _MESSAGE, _CODE, _THEN)
 
@@ -105,9 +113,13 @@ class ErrorEvent:
             case "gemini":
                 status = int(code) if code is not None and code.isdecimal() else 503
                 told = gemini.encode_error(status, message, kind=kind)
+            case "bedrock_converse":
+                return bedrock_converse.encode_error(503, message, kind=kind)
+            case "ollama":
+                return ollama.encode_error(500, message)
             case "cohere":
                 told = cohere.encode_error(500, message, kind=kind)
-            case _:
+            case None:
                 return None
         return in_style(seen, told)
 
@@ -217,7 +229,7 @@ class ErrorDetail:
 
 def _untyped(seen: Seen, value: Json) -> bytes:
     """An event of a server that knows nothing of types."""
-    return written(Seen(raw=seen.raw, number=0, name="", data="", dialect=None), value)
+    return written(replace(seen, dialect=None), value)
 
 
 FAULTS = (
@@ -231,7 +243,7 @@ FAULTS = (
         make=ErrorEvent,
         places=EVENT_PLACES,
         parameters=_ERROR,
-        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini", "cohere"),
+        dialects=ALL,
         common=True,
     ),
     FaultInfo(
@@ -243,7 +255,7 @@ FAULTS = (
         reference="vercel/ai#10653",
         make=partial(ErrorEvent, at=Event("first")),
         parameters=_ERROR,
-        dialects=dialects("openai_chat", "openai_responses", "anthropic", "gemini", "cohere"),
+        dialects=ALL,
     ),
     FaultInfo(
         id="sem.error_with_choices",
