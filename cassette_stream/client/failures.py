@@ -37,7 +37,14 @@ _HOPELESS = frozenset(
     }
 )
 _FOR_NOW = "Temporary failure in name resolution"
-_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "apim-request-id",
+    "x-goog-request-id",
+    "cf-ray",
+)
 
 
 def connection_error(cause: Exception, *, phase: str, url: str) -> APIError | None:
