@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import runpy
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from cassette_stream import use_cassette
 from cassette_stream.cassette import How, Interaction, dumps, loads
 from cassette_stream.cli import app
 from cassette_stream.script import FailureKind
-from cassette_stream.wire import SSEDecoder
+from cassette_stream.wire import EventStreamDecoder, SSEDecoder
 
 FOLDER = PROJECT / "fixtures"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -87,12 +88,66 @@ def gemini(events: list[Any]) -> Answer:
     return answer
 
 
-def answer_in(body: bytes, read: Callable[[list[Any]], Answer]) -> Answer:
+def cohere(events: list[Any]) -> Answer:
+    answer = Answer()
+    for event in events:
+        delta = event.get("delta", {})
+        answer.finish = delta.get("finish_reason", answer.finish)
+        message = delta.get("message", {})
+        match event["type"]:
+            case "content-delta":
+                answer.text += message["content"]["text"]
+            case "tool-call-start":
+                answer.calls.append(message["tool_calls"]["function"])
+            case "tool-call-delta":
+                answer.calls[-1]["arguments"] += message["tool_calls"]["function"]["arguments"]
+    return answer
+
+
+def ollama(events: list[Any]) -> Answer:
+    answer = Answer()
+    for event in events:
+        answer.text += event["message"]["content"]
+        for call in event["message"].get("tool_calls", ()):
+            arguments = json.dumps(call["function"]["arguments"])
+            answer.calls.append({"name": call["function"]["name"], "arguments": arguments})
+        answer.finish = event.get("done_reason", answer.finish)
+    return answer
+
+
+def converse(events: list[Any]) -> Answer:
+    answer = Answer()
+    for event in events:
+        delta = event.get("delta", {})
+        answer.finish = event.get("stopReason", answer.finish)
+        answer.text += delta.get("text", "")
+        if "toolUse" in event.get("start", {}):
+            answer.calls.append({"name": event["start"]["toolUse"]["name"], "arguments": ""})
+        if "toolUse" in delta:
+            answer.calls[-1]["arguments"] += delta["toolUse"]["input"]
+    return answer
+
+
+def events_of(body: bytes, kind: str) -> list[Any]:
+    """The JSON of the events of a *body* of this content type."""
+    if kind == "application/x-ndjson":
+        return [json.loads(line) for line in body.decode().splitlines()]
+    if kind == "application/vnd.amazon.eventstream":
+        payloads = [json.loads(it.payload) for it in EventStreamDecoder().feed(body)]
+        return [
+            json.loads(base64.b64decode(it["bytes"])) if "bytes" in it else it for it in payloads
+        ]
     decoder = SSEDecoder()
     data = [event.data for event in decoder.decode([body])]
 
     assert not decoder.truncated
-    return read([json.loads(text) for text in data if text != "[DONE]"])
+    return [json.loads(text) for text in data if text != "[DONE]"]
+
+
+def events_in(file: Path, chunks: list[bytes]) -> list[Any]:
+    response = only(file).response
+    assert response is not None
+    return events_of(b"".join(chunks), response.headers["content-type"][0])
 
 
 def replayed(file: Path) -> tuple[list[bytes], type[Exception] | None]:
@@ -140,8 +195,22 @@ THOUGHT = Answer(
 )
 WEATHER = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 TIME = {"name": "get_time", "arguments": '{"city": "Paris"}'}
-STOPS = {openai: "stop", anthropic: "end_turn", gemini: "STOP"}
-CALLS = {openai: "tool_calls", anthropic: "tool_use", gemini: "STOP"}
+STOPS = {
+    openai: "stop",
+    anthropic: "end_turn",
+    gemini: "STOP",
+    cohere: "COMPLETE",
+    ollama: "stop",
+    converse: "end_turn",
+}
+CALLS = {
+    openai: "tool_calls",
+    anthropic: "tool_use",
+    gemini: "STOP",
+    cohere: "TOOL_CALL",
+    ollama: "stop",
+    converse: "tool_use",
+}
 WHOLE = {
     "text": (COUNTED, STOPS),
     "reasoning": (THOUGHT, STOPS),
@@ -150,12 +219,21 @@ WHOLE = {
     "compressed": (COUNTED, STOPS),
     "crlf": (COUNTED, STOPS),
 }
-READERS = {"openai": openai, "deepseek": openai, "anthropic": anthropic, "gemini": gemini}
+READERS = {
+    "openai": openai,
+    "deepseek": openai,
+    "anthropic": anthropic,
+    "gemini": gemini,
+    "cohere": cohere,
+    "ollama": ollama,
+    "bedrock_converse": converse,
+    "bedrock_invoke": anthropic,
+}
 
 
 def parts(file: Path) -> tuple[Callable[[list[Any]], Answer], str]:
-    provider, _, kind = file.stem.partition("_")
-    return READERS[provider], kind
+    provider = next(name for name in READERS if file.stem.startswith(f"{name}_"))
+    return READERS[provider], file.stem.removeprefix(f"{provider}_")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +245,7 @@ def test_a_whole_answer_is_what_its_name_says(file: Path) -> None:
     chunks, error = replayed(file)
 
     assert error is None
-    assert answer_in(b"".join(chunks), read) == replace(expected, finish=finish[read])
+    assert read(events_in(file, chunks)) == replace(expected, finish=finish[read])
 
 
 @pytest.mark.parametrize(
@@ -184,8 +262,9 @@ def test_a_server_that_died_is_heard_to_die_after_eight_events(file: Path) -> No
 
     assert (ending.how, ending.failure) == (How.FAILURE, FailureKind.FIN)
     assert error is httpx.RemoteProtocolError
-    assert len(list(SSEDecoder().feed(b"".join(chunks)))) == 8
-    assert answer_in(b"".join(chunks), read).finish is None
+    events = events_in(file, chunks)
+    assert len(events) == 8
+    assert read(events).finish is None
 
 
 def test_the_fixtures_of_one_request_differ_in_how_they_were_sent_and_nothing_else() -> None:
