@@ -24,6 +24,7 @@ from cassette_stream.client.provider_table import (
     Dialect,
     Provider,
 )
+from cassette_stream.dialects import openai_chat
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import BadRequestError
 
@@ -35,6 +36,7 @@ T = TypeVar("T")
 _ANYBODY = "openai_like"
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_DIALECT = ("request", "whole_body", "Decoder")
 
 _registered: dict[str, Provider] = {}
 
@@ -79,19 +81,23 @@ def register_provider(
     base: str,
     key_env: str | Sequence[str] | None = None,
     base_env: str | None = None,
+    dialect: Dialect = openai_chat,
 ) -> None:
-    """Add a provider of OpenAI chat completions: from then on ``prefix/model`` is a model of it.
+    """Add a provider: from then on ``prefix/model`` is a model of it.
 
     It holds for this process; the last one of the same *prefix* counts.
 
     Args:
         prefix: Lower-case letters, digits, ``_``, ``-`` and ``.``.
-        base: What ``/chat/completions`` is appended to.
+        base: What the path of a request is appended to, as ``/chat/completions`` is.
         key_env: The environment variables with the key, the first that is set counts. With
             None, a key is sent only where the caller gives one.
         base_env: The environment variable with another base.
+        dialect: Its wire format: a module of `cassette_stream.dialects`, or one of your own that
+            has a ``request``, a ``whole_body`` and a ``Decoder`` too.
 
     Raises:
+        TypeError: *dialect* lacks one of these.
         ValueError: *prefix* is a provider's that comes with the package, or no prefix;
             *base* is no address; *key_env* or *base_env* is no variable's name.
     """
@@ -108,8 +114,14 @@ def register_provider(
         if not _VARIABLE.fullmatch(variable):
             # It is not shown: it may be a key, given where the name of its variable belongs.
             raise ValueError("key_env and base_env are names of environment variables, not values")
+    missing = [name for name in _DIALECT if not callable(getattr(dialect, name, None))]
+    if missing:
+        raise TypeError(
+            f"a dialect has {', '.join(_DIALECT)}; there is no {', '.join(missing)} in {dialect!r}"
+        )
     _registered[prefix] = Provider(
         name=prefix,
+        dialect=dialect,
         base=base,
         keys=keys,
         needs_key=bool(keys),

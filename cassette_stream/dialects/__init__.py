@@ -1,4 +1,8 @@
-"""The wire formats of the providers, one module each."""
+"""The wire formats of the providers, one module each.
+
+What another one is written with: `call` (what is asked, and the request that asks it), `decoding`
+(events to chunks), `encoding` (texts to deltas) and `errors` (what a provider refuses).
+"""
 
 from cassette_stream.dialects import (
     anthropic,
