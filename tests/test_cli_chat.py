@@ -302,7 +302,7 @@ def test_a_tools_file_that_cannot_be_read_is_told_by_its_place(
 MISUSES: dict[str, tuple[list[object], str]] = {
     "no such provider": (["opnai/gpt-4o", "Hello"], "did you mean 'openai'?"),
     "a model of nobody": (["llama3", "Hello"], "does not say whose model it is"),
-    "a provider that is not spoken": (["bedrock/x", "Hello"], "not supported by this version"),
+    "a model that is somebody else's": (["vertex_ai/claude-x", "Hello"], "models of Google alone"),
     "no key": (["gpt-4o", "Hello", "--live"], "set OPENAI_API_KEY"),
     "no key for an address": (
         ["gpt-4o", "Hello", "--api-base", "http://127.0.0.1:9"],

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from cassette_stream.client import providers
 from cassette_stream.client.credentials import Hidden
-from cassette_stream.client.provider_table import BARE_NAMES, NOT_YET
+from cassette_stream.client.provider_table import BARE_NAMES
 from cassette_stream.client.providers import (
     PROVIDERS,
     Endpoint,
@@ -29,6 +29,7 @@ from cassette_stream.client.providers import (
 from cassette_stream.dialects import (
     anthropic,
     bedrock_converse,
+    bedrock_invoke,
     gemini,
     openai_chat,
     openai_responses,
@@ -299,6 +300,8 @@ def test_a_bare_name_goes_by_how_it_begins(model: str, provider: str) -> None:
         ("deepseek.r1-v1:0", None, bedrock_converse),
         ("bedrock/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", bedrock_converse),
         ("bedrock/converse/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", bedrock_converse),
+        ("bedrock/invoke/us.anthropic.claude-v1:0", "us.anthropic.claude-v1:0", bedrock_invoke),
+        ("bedrock/invoke/arn:aws:bedrock:eu-west-1:1:inference-profile/m", "arn:aws:bedrock:eu-west-1:1:inference-profile/m", bedrock_invoke),
         ("bedrock/arn:aws:bedrock:eu-west-1:1:inference-profile/eu.m", "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.m", bedrock_converse),
     ],
 )  # fmt: skip
@@ -313,9 +316,8 @@ def test_a_model_of_bedrock_has_the_dialect_that_its_name_says(
     assert endpoint.headers == {"authorization": f"Bearer {KEY}"}
 
 
-def test_every_rule_for_bare_names_leads_to_a_row_or_to_one_to_come() -> None:
-    assert {name for _, name in BARE_NAMES} <= {*PROVIDERS, *NOT_YET}
-    assert not NOT_YET & {*PROVIDERS}
+def test_every_rule_for_bare_names_leads_to_a_row() -> None:
+    assert {name for _, name in BARE_NAMES} <= {*PROVIDERS}
 
 
 @pytest.mark.parametrize(

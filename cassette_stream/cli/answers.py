@@ -21,7 +21,16 @@ from cassette_stream.chunks import (
     ResponseAccumulator,
     Usage,
 )
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.exceptions import APIError
 
 __all__ = ("AnswerFigures", "ChoiceFigures", "ToolCallFigures", "UsageFigures", "answer_figures")
@@ -30,6 +39,10 @@ _DIALECTS = (
     (re.compile(r"/chat/completions$"), openai_chat),
     (re.compile(r"/responses$"), openai_responses),
     (re.compile(r"/messages$"), anthropic),
+    (re.compile(r"/v2/chat$"), cohere),
+    (re.compile(r"/api/chat$"), ollama),
+    (re.compile(r"/converse-stream$"), bedrock_converse),
+    (re.compile(r"/invoke-with-response-stream$"), bedrock_invoke),
     (re.compile(r":streamGenerateContent$"), gemini),
 )
 

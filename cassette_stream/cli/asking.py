@@ -14,9 +14,8 @@ from typing import Any
 import httpx
 
 from cassette_stream.cassette.model import Request
-from cassette_stream.client.provider_table import PROVIDERS, Provider
+from cassette_stream.client.provider_table import PROVIDERS
 from cassette_stream.client.providers import Endpoint, resolve
-from cassette_stream.dialects import anthropic, gemini
 from cassette_stream.script import Script
 from cassette_stream.server import LoopbackServer, complete
 from cassette_stream.server.endpoints import Endpoints
@@ -47,7 +46,11 @@ class Asked:
 
     def without_keys(self, text: str) -> str:
         """*text* without the keys that were sent, which some providers quote."""
-        for value in (*self.endpoint.headers.values(), *self.endpoint.query.values()):
+        endpoint = self.endpoint
+        sent = [*endpoint.headers.values(), *endpoint.query.values()]
+        if endpoint.access is not None:
+            sent += endpoint.access.secrets()
+        for value in sent:
             key = value.removeprefix("Bearer ")
             if len(key) >= _SHORTEST_KEY and key != _KEY:
                 text = text.replace(key, "[key]")
@@ -81,9 +84,7 @@ def at_loopback(model: str) -> Iterator[Asked]:
         httpx.Client(trust_env=False) as client,
     ):
         server.script("/openai/v1/chat/completions", _as_azure)
-        rows = PROVIDERS.values()
-        bases = {variable: _base(server, row) for row in rows for variable in row.bases}
-        endpoint = resolve(model, api_key=_KEY, environ=bases)
+        endpoint = resolve(model, api_key=_KEY, environ=_places(server))
         yield Asked(
             endpoint=endpoint,
             options={
@@ -98,17 +99,18 @@ def at_loopback(model: str) -> Iterator[Asked]:
         )
 
 
-def _base(server: LoopbackServer, provider: Provider) -> str:
-    if provider.dialect is anthropic:
-        return server.anthropic_url
-    if provider.name == "bedrock":
-        return server.url
-    if provider.inside is not None:
-        return f"{server.url}/v1/projects/loopback/locations/global/publishers/google"
-    if provider.dialect is gemini:
-        return server.environment["GEMINI_API_BASE"]
-    # Azure's has two shapes, and only this one wants no version of the API.
-    return f"{server.url}/openai/v1" if provider.version else server.openai_url
+def _places(server: LoopbackServer) -> dict[str, str]:
+    """What would have to stand in the environment for every provider to be *server*."""
+    told = server.environment | {
+        # Azure's place has two shapes, and only this one wants no version of the API.
+        "AZURE_API_BASE": f"{server.url}/openai/v1",
+        "VERTEXAI_API_BASE": server.url,
+        "VERTEXAI_LOCATION": "global",
+        "VERTEXAI_PROJECT": _KEY,
+    }
+    # Whoever is not told of speaks as OpenAI does.
+    others = (row for row in PROVIDERS.values() if told.keys().isdisjoint(row.bases))
+    return told | {variable: server.openai_url for row in others for variable in row.bases}
 
 
 def _as_azure(request: Request) -> Script:

@@ -7,7 +7,7 @@ of the body as it was recorded.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 
@@ -21,6 +21,9 @@ from cassette_stream.cassette.model import (
     Response,
 )
 from cassette_stream.cli.answers import AnswerFigures, answer_figures
+from cassette_stream.dialects.aws_frames import Frames
+from cassette_stream.dialects.decoding import EventSource
+from cassette_stream.dialects.ollama.lines import Lines
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import SSEDecoder
 
@@ -63,10 +66,10 @@ class RequestFigures:
 class ResponseFigures:
     """What came back.
 
-    *events* counts what an SSE decoder gives, and is None where the body is no event
-    stream; *truncated* means that the body ends within one more, and *wire_error* says why
-    the count broke off. *head_ms* and *first_byte_ms* count from the request; *gap_ms* is
-    between one frame and the next.
+    *events* counts server-sent events, lines of NDJSON or AWS frames, and is None where the
+    body is no stream of them; *truncated* means that the body ends within one more, and
+    *wire_error* says why the count broke off. *head_ms* and *first_byte_ms* count from the
+    request; *gap_ms* is between one frame and the next.
     """
 
     status: int
@@ -95,7 +98,7 @@ class EndingFigures:
 class InteractionFigures:
     """*number* counts from 1, *duration_ms* from the request to the end.
 
-    *answer* is there where the address names a dialect and the body is an event stream.
+    *answer* is there where the address names a dialect and the body is a stream of events.
     """
 
     number: int
@@ -152,7 +155,7 @@ def interaction_figures(interaction: Interaction, *, number: int) -> Interaction
         incomplete=interaction.incomplete,
         request=_request(interaction.request),
         response=_response(response) if response else None,
-        answer=answer_figures(interaction) if response and _is_sse(_type_of(response)) else None,
+        answer=answer_figures(interaction) if response and _source(_type_of(response)) else None,
         ending=_ending(ending),
         duration_ms=_ms(until_end_us + ending.after_us),
     )
@@ -164,7 +167,8 @@ def _request(request: Request) -> RequestFigures:
 
 def _response(response: Response) -> ResponseFigures:
     content_type = _type_of(response)
-    events, truncated, wire_error = _events(response.body) if _is_sse(content_type) else _NO_SSE
+    source = _source(content_type)
+    events, truncated, wire_error = _events(response.body, source()) if source else _NO_EVENTS
     frames = tuple(_frames(response))
     return ResponseFigures(
         status=response.status,
@@ -193,24 +197,28 @@ def _type_of(response: Response) -> str | None:
     return next(iter(response.headers.get("content-type", ())), None)
 
 
-_NO_SSE = (None, False, None)
+_NO_EVENTS = (None, False, None)
+_SOURCES: Mapping[str, Callable[[], EventSource]] = {
+    "application/vnd.amazon.eventstream": Frames,
+    "application/x-ndjson": Lines,
+    "text/event-stream": SSEDecoder,
+}
 
 
-def _is_sse(content_type: str | None) -> bool:
-    return content_type is not None and (
-        content_type.partition(";")[0].strip().lower() == "text/event-stream"
-    )
+def _source(content_type: str | None) -> Callable[[], EventSource] | None:
+    """What reads the events of a body of this type; None where it has none."""
+    return _SOURCES.get((content_type or "").partition(";")[0].strip().lower())
 
 
-def _events(body: bytes) -> tuple[int, bool, str | None]:
+def _events(body: bytes, source: EventSource) -> tuple[int, bool, str | None]:
     """How many events there are, whether part of one follows, and what broke off the count."""
-    decoder, events = SSEDecoder(), 0
+    events = 0
     try:
-        for _ in chain(decoder.feed(body), decoder.finish()):
+        for _ in chain(source.feed(body), source.finish()):
             events += 1
     except WireFormatError as error:
         return events, False, str(error)
-    return events, decoder.truncated, None
+    return events, source.truncated, None
 
 
 def _ending(ending: Ending) -> EndingFigures:

@@ -46,13 +46,21 @@ class Access(Protocol):
         """
         ...
 
+    def secrets(self) -> tuple[str, ...]:
+        """What `headers` last told that is nobody's to see, and some providers quote."""
+        ...
+
 
 class Held:
-    """Credentials that were found, None before that; who looks for them holds the *lock*."""
+    """Credentials that were found, None before that; who looks for them holds the *lock*.
+
+    *secrets* are what was last told of them.
+    """
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.credentials: Any = None
+        self.secrets: tuple[str, ...] = ()
 
 
 class Vault:

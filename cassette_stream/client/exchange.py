@@ -29,7 +29,8 @@ __all__ = ("Exchange", "Opened")
 
 _AGAIN = frozenset({408, 409, 429})
 _LONGEST_WAIT = 120.0
-_NO_STREAMS = ("application/json", "application/problem+json", "text/html")
+_JSON = "application/json"
+_NO_STREAMS = ("application/problem+json", "text/html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,12 @@ class Exchange:
 
     def streams(self, response: Any) -> bool:
         """Whether *response* is to be read piece by piece; whatever else it is comes whole."""
+        if not (self._asked.stream and response.is_success):
+            return False
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return self._asked.stream and response.is_success and kind not in _NO_STREAMS
+        if kind == _JSON:  # is what lines of JSON are called, too
+            return bool(self._asked.endpoint.dialect.Decoder().is_stream(b"{"))
+        return kind not in _NO_STREAMS
 
     def settle(self, response: Any, body: bytes | None) -> Opened | float:
         """The answer that *response* begins, or the seconds after which to ask again.

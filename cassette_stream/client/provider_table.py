@@ -20,6 +20,7 @@ from cassette_stream.client.access import Access
 from cassette_stream.dialects import (
     anthropic,
     bedrock_converse,
+    bedrock_invoke,
     cohere,
     gemini,
     ollama,
@@ -29,7 +30,7 @@ from cassette_stream.dialects import (
 from cassette_stream.dialects.call import Call, HttpRequest
 from cassette_stream.dialects.decoding import EventDecoder
 
-__all__ = ("BARE_NAMES", "NOT_YET", "PROVIDERS", "Dialect", "Provider")
+__all__ = ("BARE_NAMES", "PROVIDERS", "Dialect", "Provider")
 
 
 class Dialect(Protocol):
@@ -196,7 +197,7 @@ _ROWS = (
     Provider(
         name="bedrock",
         dialect=bedrock_converse,
-        below={"converse": bedrock_converse},
+        below={"converse": bedrock_converse, "invoke": bedrock_invoke},
         tokens=("AWS_BEARER_TOKEN_BEDROCK",),
         needs_key=False,
         bases=("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
@@ -297,9 +298,6 @@ _ROWS = (
 
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
-
-NOT_YET: Final[frozenset[str]] = frozenset()
-"""Prefixes that are known, of dialects that are not spoken."""
 
 BARE_NAMES: Final = tuple(
     (re.compile(pattern), name)

@@ -17,13 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 from cassette_stream.client.access import Access
 from cassette_stream.client.addresses import is_within, read_address
 from cassette_stream.client.credentials import Hidden, headers_of
-from cassette_stream.client.provider_table import (
-    BARE_NAMES,
-    NOT_YET,
-    PROVIDERS,
-    Dialect,
-    Provider,
-)
+from cassette_stream.client.provider_table import BARE_NAMES, PROVIDERS, Dialect, Provider
 from cassette_stream.dialects import openai_chat
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import BadRequestError
@@ -190,7 +184,7 @@ def _whose(model: str, named: str | None, api_base: str | None) -> tuple[Provide
     if named is not None:
         return _provider(named, model), model.removeprefix(f"{named}/")
     prefix, slash, rest = model.partition("/")
-    if slash and (prefix in PROVIDERS or prefix in _registered or prefix in NOT_YET):
+    if slash and (prefix in PROVIDERS or prefix in _registered):
         return _provider(prefix, model), rest
     known = _at(api_base) if api_base is not None else None
     if known is not None:
@@ -209,12 +203,7 @@ def _provider(name: str, model: str) -> Provider:
     if found is not None:
         return found
     prefixes = sorted({*PROVIDERS, *_registered})
-    if name in NOT_YET:
-        problem = (
-            f"{name} is not supported by this version, so {model!r} is not; an "
-            f"OpenAI-compatible server in front of it is {_ANYBODY}/MODEL with its api_base"
-        )
-    elif name:
+    if name:
         problem = f"there is no provider {name!r}, which {model!r} asks for{_nearest(name)}"
     else:
         problem = f"{model!r} does not say whose model it is; write PROVIDER/{model}"

@@ -121,8 +121,13 @@ class Token:
     def headers(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:  # noqa: ARG002 - nothing is signed
         self.refresh()
         found: dict[str, str] = {}
-        _vault.here().credentials.apply(found)
+        held = _vault.here()
+        held.credentials.apply(found)
+        held.secrets = (held.credentials.token,)
         return found
+
+    def secrets(self) -> tuple[str, ...]:
+        return _vault.here().secrets
 
 
 def _renew(held: Held) -> None:
