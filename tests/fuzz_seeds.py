@@ -13,7 +13,16 @@ from strategies_completions import completions, cuts
 from strategies_faults import plans, rules
 
 from cassette_stream.cassette import dumps
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.faults import text_of, write_plan
 from cassette_stream.wire import encode_message
 
@@ -40,10 +49,17 @@ _STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "arrays": st.lists(
         st.dictionaries(st.text(max_size=4), json_values, max_size=3), max_size=4
     ).map(lambda value: json.dumps(value).encode()),
+    "lines": st.lists(json_values, max_size=4).map(
+        lambda values: b"".join(json.dumps(value).encode() + b"\n" for value in values)
+    ),
     "openai_chat": _streams(openai_chat),
     "openai_responses": _streams(openai_responses),
     "anthropic": _streams(anthropic),
+    "bedrock_converse": _streams(bedrock_converse),
+    "bedrock_invoke": _streams(bedrock_invoke),
+    "cohere": _streams(cohere),
     "gemini": _streams(gemini),
+    "ollama": _streams(ollama),
     "plans": plans().map(write_plan).map(str.encode),
     "rules": rules().map(text_of).map(str.encode),
 }

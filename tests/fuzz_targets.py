@@ -22,7 +22,16 @@ from cassette_stream.cassette import CassetteReader, check_written, dumps, loads
 from cassette_stream.cassette.schema import _INTERACTION, _REQUEST, _RESPONSE
 from cassette_stream.chunks import NormalForm
 from cassette_stream.chunks.accumulate import ResponseAccumulator
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.exceptions import (
     APIError,
     CassetteFormatError,
@@ -30,7 +39,7 @@ from cassette_stream.exceptions import (
     WireFormatError,
 )
 from cassette_stream.faults import catalogue, parse_rule, read_plan, text_of, write_plan
-from cassette_stream.wire import EventStreamDecoder, JSONArrayDecoder, SSEDecoder
+from cassette_stream.wire import EventStreamDecoder, JSONArrayDecoder, NDJSONDecoder, SSEDecoder
 
 __all__ = ("TARGETS", "Target")
 
@@ -170,6 +179,16 @@ def _array(data: bytes, rng: random.Random) -> None:
     _same(_outcome(one, _cut(rng, data)), _outcome(other, [data]))
 
 
+def _lines(data: bytes, rng: random.Random) -> None:
+    options: dict[str, Any] = {
+        "offsets": rng.random() < 0.5,
+        "errors": rng.choice(("strict", "replace")),
+        "max_line_bytes": rng.choice((40, 1_000, 1 << 26)),
+    }
+    one, other = (NDJSONDecoder(**options) for _ in range(2))
+    _same(_outcome(one, _cut(rng, data)), _outcome(other, [data]))
+
+
 def _dialect(dialect: ModuleType) -> Callable[[bytes, random.Random], None]:
     def read(data: bytes, rng: random.Random) -> None:
         strict = rng.random() < 0.6
@@ -259,18 +278,26 @@ _DIALECTS = {
     "openai_chat": (openai_chat, "openai"),
     "openai_responses": (openai_responses, "responses"),
     "anthropic": (anthropic, "anthropic"),
+    "cohere": (cohere, "cohere"),
     "gemini": (gemini, "gemini"),
 }
+_FRAMED = {"bedrock_converse": bedrock_converse, "bedrock_invoke": bedrock_invoke}
+_LENGTHS = (b"\0\0\0\x10", b"\xff\xff\xff\xff")
+_LINE_WORDS = (b"\n", b"\r\n", b"{}\n", b'{"error":"no"}\n', b"\xef\xbb\xbf", b"[DONE]\n")
 TARGETS: dict[str, Target] = {
     "cassette": Target(_cassette, _CASSETTE_WORDS, _files, "cassettes", _with_header),
     "sse": Target(_sse, _STREAM_WORDS, _bodies(), "events"),
-    "eventstream": Target(
-        _events, (b"\0\0\0\x10", b"\xff\xff\xff\xff"), _no_files, "messages", _with_checksums
-    ),
+    "eventstream": Target(_events, _LENGTHS, _no_files, "messages", _with_checksums),
     "jsonarray": Target(_array, (b"[{", b"}]", b"},{"), _no_files, "arrays"),
+    "ndjson": Target(_lines, _LINE_WORDS, _no_files, "lines"),
     **{
         name: Target(_dialect(dialect), _STREAM_WORDS, _bodies(prefix), name)
         for name, (dialect, prefix) in _DIALECTS.items()
+    },
+    "ollama": Target(_dialect(ollama), _LINE_WORDS, _bodies("ollama"), "ollama"),
+    **{
+        name: Target(_dialect(dialect), _LENGTHS, _bodies("bedrock"), name, _with_checksums)
+        for name, dialect in _FRAMED.items()
     },
     "plan": Target(_plan, _PLAN_WORDS, _no_files, "plans"),
     "rule": Target(_rule, _PLAN_WORDS, _no_files, "rules"),

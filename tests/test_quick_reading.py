@@ -12,16 +12,32 @@ from strategies_completions import completions, cuts
 from support import SOAK
 
 from cassette_stream.client import completion
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.exceptions import APIError
 
 WIRES = {
     "openai": openai_chat,
     "openai/responses": openai_responses,
     "anthropic": anthropic,
+    "bedrock/converse": bedrock_converse,
     "cohere": cohere,
     "gemini": gemini,
+    "ollama": ollama,
 }
+CONTENT_TYPES = {
+    "bedrock/converse": "application/vnd.amazon.eventstream",
+    "ollama": "application/x-ndjson",
+}
+NAMELESS = CONTENT_TYPES.keys()
+"""Those whose answers have no id, so that we make one."""
 many = settings(max_examples=500 if SOAK else 60, deadline=None)
 FINGERPRINT, NEW = b'"system_fingerprint":"fp_2",', b'"new":1,'
 
@@ -38,7 +54,8 @@ class Pieces(httpx.SyncByteStream):
 
 def outcome(provider: str, pieces: Sequence[bytes]) -> Any:
     """All that a caller sees of a stream: every chunk, the answer, how it ended."""
-    headers = {"content-type": "text/event-stream", "date": "Mon, 23 Nov 2026 12:00:00 GMT"}
+    kind = CONTENT_TYPES.get(provider, "text/event-stream")
+    headers = {"content-type": kind, "date": "Mon, 23 Nov 2026 12:00:00 GMT"}
 
     def respond(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers=headers, stream=Pieces(pieces))
@@ -53,14 +70,18 @@ def outcome(provider: str, pieces: Sequence[bytes]) -> Any:
             stream=True,
             stream_options={"include_usage": True},
             api_key="k",
+            api_base="http://127.0.0.1",
             http_client=client,
         )
         try:
             seen.extend(chunk.model_dump() for chunk in stream)
         except APIError as failed:
             error = type(failed), failed.message, failed.chunks_yielded
-    answer = stream.response
-    return seen, answer and answer.model_dump(), stream.warnings, stream.finish_reasons, error
+    answer = stream.response and stream.response.model_dump()
+    if provider in NAMELESS:
+        made = {told.pop("id") for told in [*seen, answer] if told}
+        assert len(made) <= 1
+    return seen, answer, stream.warnings, stream.finish_reasons, error
 
 
 def grouped(draw: Callable[[Any], Any], events: list[bytes]) -> list[bytes]:
