@@ -23,7 +23,7 @@ from cassette_stream.cassette.model import (
 from cassette_stream.cli.answers import AnswerFigures, answer_figures
 from cassette_stream.dialects.aws_frames import Frames
 from cassette_stream.dialects.decoding import EventSource
-from cassette_stream.dialects.ollama.lines import Lines
+from cassette_stream.dialects.lines import Lines
 from cassette_stream.exceptions import WireFormatError
 from cassette_stream.wire import SSEDecoder
 

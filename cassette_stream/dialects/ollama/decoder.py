@@ -23,7 +23,7 @@ from cassette_stream.dialects.decoding import (
 )
 from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import finish_error, stream_error
-from cassette_stream.dialects.ollama.lines import Lines
+from cassette_stream.dialects.lines import Lines
 from cassette_stream.dialects.ollama.message import calls_of, logprobs_of
 from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
 from cassette_stream.wire import ServerSentEvent

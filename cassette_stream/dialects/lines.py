@@ -1,4 +1,4 @@
-"""The lines of an Ollama body, as events without a name."""
+"""The lines of an NDJSON body, as events without a name."""
 
 from __future__ import annotations
 
