@@ -95,9 +95,9 @@ def _end(completion: ModelResponse, choice: Choices) -> dict[str, object]:
 
 
 def _counts(usage: Usage) -> dict[str, object]:
-    """What was counted, and how many nanoseconds that takes."""
+    """What was counted, and how many nanoseconds that takes, unless it is known."""
     read, written = usage.prompt_tokens * _READ, usage.completion_tokens * _WRITE
-    return {
+    counts: dict[str, object] = {
         "total_duration": (_LOAD + read + written) * 1_000_000,
         "load_duration": _LOAD * 1_000_000,
         "prompt_eval_count": usage.prompt_tokens,
@@ -105,6 +105,7 @@ def _counts(usage: Usage) -> dict[str, object]:
         "eval_count": usage.completion_tokens,
         "eval_duration": written * 1_000_000,
     }
+    return counts | {name: it for name, it in (usage.extras or {}).items() if name in counts}
 
 
 def encode_body(completion: ModelResponse) -> bytes:
