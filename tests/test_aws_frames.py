@@ -51,12 +51,13 @@ def written(one: Frame) -> bytes:
             return error_frame(one.event, one.data.split('"')[3])
 
 
-def outcome(pieces: Iterable[bytes]) -> tuple[list[Frame], Any]:
-    """The frames that came, and how it ended."""
+def outcome(pieces: Iterable[bytes], *, alone: bool = False) -> tuple[list[Frame], Any]:
+    """The frames that came, and how it ended; *alone* asks for one frame before any number."""
     frames, found = Frames(), list[Frame]()
     try:
         for piece in pieces:
-            found.extend(frames.feed(piece))
+            only = frames.only(piece) if alone else None
+            found.extend(frames.feed(piece) if only is None else [only])
         found.extend(frames.finish())
     except WireFormatError as error:
         return found, (error.message, error.offset)
@@ -70,6 +71,7 @@ def test_frames_come_back_with_their_kind_however_they_are_cut(
     body = b"".join(map(written, frames))
 
     assert outcome(data.draw(chunkings(body))) == (frames, "whole")
+    assert outcome(map(written, frames), alone=True) == (frames, "whole")
 
 
 @given(frames=FRAMES.filter(bool), data=st.data())
@@ -97,6 +99,7 @@ def test_a_corrupted_frame_is_never_read_wherever_it_is_and_however_it_is_cut(
     assert found == frames[:number]
     assert ending != "whole"
     assert outcome([bytes(body)]) == (found, ending)
+    assert outcome(data.draw(chunkings(bytes(body))), alone=True) == (found, ending)
 
 
 @given(frames=FRAMES)
@@ -144,12 +147,20 @@ KIND = ":message-type"
 def test_a_frame_that_says_not_what_it_is_is_refused_at_its_place(
     headers: dict[str, Any], payload: bytes, said: str
 ) -> None:
-    before = frame("messageStart", b"{}")
-    found, (message, offset) = outcome([before + encode_message(headers, payload)])
+    before, wrong = frame("messageStart", b"{}"), encode_message(headers, payload)
+    found, (message, offset) = outcome([before + wrong])
 
     assert [one.event for one in found] == ["messageStart"]
     assert said in message
     assert offset == len(before)
+    assert outcome([before, wrong], alone=True) == (found, (message, offset))
+
+
+def test_after_a_frame_that_is_refused_nothing_comes_alone() -> None:
+    frames = Frames()
+
+    assert frames.only(encode_message({}, b"")) is None
+    assert frames.only(frame("messageStart", b"{}")) is None
 
 
 @pytest.mark.parametrize(
@@ -182,3 +193,5 @@ def test_nothing_can_be_fed_after_the_end() -> None:
 
     with pytest.raises(ValueError, match="finished"):
         frames.feed(b"")
+
+    assert frames.only(frame("messageStart", b"{}")) is None

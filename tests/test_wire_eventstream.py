@@ -51,13 +51,14 @@ def cut_streams(draw):
     return body, [body[start:end] for start, end in pairwise([0, *places, len(body)])]
 
 
-def outcome(chunks):
+def outcome(chunks, *, alone=False):
     """All that a caller can see: the messages, the error, and what is pending."""
     decoder = EventStreamDecoder()
     found = []
     try:
         for chunk in chunks:
-            found.extend(decoder.feed(chunk))
+            only = decoder.only(chunk) if alone else None
+            found.extend(decoder.feed(chunk) if only is None else [only])
     except WireFormatError as error:
         return found, (error.message, error.offset), decoder.pending
     return found, None, decoder.pending
@@ -80,6 +81,78 @@ def test_every_split_gives_the_same_messages_and_the_same_error(cut_stream):
 
     assert outcome(chunks) == outcome([body])
     assert outcome([body[at : at + 1] for at in range(len(body))]) == outcome([body])
+
+
+@given(cut_streams())
+def test_so_does_asking_for_one_message_first(cut_stream):
+    body, chunks = cut_stream
+
+    assert outcome(chunks, alone=True) == outcome([body])
+
+
+@given(st.lists(messages, max_size=3))
+def test_a_message_that_comes_alone_is_the_one_among_others(sent):
+    chunks = [encode_message(each.headers, each.payload) for each in sent]
+    decoder = EventStreamDecoder()
+
+    assert [decoder.only(chunk) for chunk in chunks] == sent
+    assert decoder.pending == 0
+
+    several = EventStreamDecoder().feed(b"".join(chunks))
+    assert [each.start for each in several] == [
+        sum(map(len, chunks[:number])) for number in range(len(chunks))
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        GOOD[:-1],
+        GOOD + GOOD,
+        GOOD[:-1] + bytes([GOOD[-1] ^ 1]),
+        GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:],
+        framed(b"", headers_length=9),
+        framed(b"\x01a\x0a"),
+        encode_message({}, bytes(MAX_HEADERS_BYTES)),
+    ],
+    ids=[
+        "nothing",
+        "half a message",
+        "two messages",
+        "wrong checksum",
+        "wrong checksum of the prelude",
+        "headers beyond the end",
+        "wrong header",
+        "a long one",
+    ],
+)
+def test_what_is_not_one_message_or_wrong_is_left_for_feed(data):
+    decoder = EventStreamDecoder()
+
+    assert decoder.only(data) is None
+    assert decoder.pending == 0
+
+
+def test_nothing_comes_alone_behind_half_a_message_or_an_error():
+    decoder = EventStreamDecoder()
+    list(decoder.feed(GOOD[:5]))
+
+    assert decoder.only(GOOD) is None
+
+    with pytest.raises(WireFormatError):
+        list(decoder.feed(bytes(20)))
+
+    assert decoder.only(GOOD) is None
+
+
+def test_headers_are_their_messages_own_however_many_kinds_there_are():
+    kinds = [{"number": number} for number in range(40)] + [{"long": "x" * 2000}]
+    body = b"".join(encode_message(headers) for headers in kinds)
+    found = list(EventStreamDecoder().feed(body + body))
+
+    assert [each.headers for each in found] == kinds + kinds
+    assert len({id(each.headers) for each in found}) == len(found)
 
 
 @given(st.lists(messages, max_size=3))

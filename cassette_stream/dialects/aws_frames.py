@@ -42,13 +42,14 @@ class Frame(ServerSentEvent, frozen=True, gc=False, kw_only=True):
 class Frames:
     """An incremental decoder; *truncated* says whether what came so far ends inside a frame."""
 
-    __slots__ = ("_finished", "_messages")
+    __slots__ = ("_error", "_finished", "_messages")
 
     stray = ""  # there is nothing between two frames
 
     def __init__(self) -> None:
         self._messages = EventStreamDecoder()
         self._finished = False
+        self._error: Exception | None = None  # of a frame that came alone
 
     @property
     def truncated(self) -> bool:
@@ -64,11 +65,21 @@ class Frames:
         """
         if self._finished:
             raise ValueError("the stream is finished, nothing can be fed")
-        return map(_read, self._messages.feed(data))
+        return self._frames(data)
 
-    def only(self, data: bytes) -> ServerSentEvent | None:  # noqa: ARG002 - as a source is asked
-        """None: there is no quicker way to one frame than to any number of them."""
-        return None
+    def only(self, data: bytes) -> Frame | None:
+        """Take *data* if it is one frame, and give that.
+
+        Else give None: *data* is for `feed`, which also tells what is wrong with it.
+        """
+        if self._finished or self._error is not None:
+            return None
+        message = self._messages.only(data)
+        try:
+            return None if message is None else self._opened(_read(message))
+        except (APIError, WireFormatError) as error:
+            self._error = error
+            return None
 
     def finish(self, *, lenient: bool = False) -> Iterator[Frame]:  # noqa: ARG002
         """Say that the body has ended; half a frame is nothing, however *lenient* one is.
@@ -77,7 +88,21 @@ class Frames:
             WireFormatError: While iterating: the stream was broken before it ended.
         """
         self._finished = True
-        return map(_read, self._messages.feed(b""))
+        return self._frames(b"")
+
+    def _frames(self, data: bytes) -> Iterator[Frame]:
+        messages = self._messages.feed(data)  # taken at the call, as `feed` says
+        return self._told(messages)
+
+    def _told(self, messages: Iterator[EventStreamMessage]) -> Iterator[Frame]:
+        if self._error is not None:
+            raise self._error
+        for message in messages:
+            yield self._opened(_read(message))
+
+    def _opened(self, found: Frame) -> Frame:
+        """What *found* is for the one who reads the frames."""
+        return found
 
 
 def _read(message: EventStreamMessage) -> Frame:

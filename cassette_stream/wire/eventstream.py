@@ -46,6 +46,11 @@ _INT64 = struct.Struct(">q")
 _OVERHEAD = _PRELUDE.size + _CHECKSUM.size
 _LONGEST_NAME = 0xFF
 _LONGEST_VALUE = 0xFFFF
+# What is longer is not worth a shortcut, and may be longer than is allowed.
+_LONGEST_ALONE = MAX_HEADERS_BYTES
+# A stream has as many kinds of headers as of events; who sends more gets no shortcut.
+_MOST_KNOWN = 32
+_LONGEST_KNOWN = 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -65,13 +70,14 @@ class EventStreamMessage:
 class EventStreamDecoder:
     """An incremental decoder of one event stream."""
 
-    __slots__ = ("_error", "_held", "_prelude", "_start")
+    __slots__ = ("_error", "_held", "_known", "_prelude", "_start")
 
     def __init__(self) -> None:
         self._held = bytearray()  # the unfinished message
         self._start = 0  # where in the stream it begins
         self._prelude: tuple[int, int] | None = None  # its length and that of its headers
         self._error: WireFormatError | None = None
+        self._known: dict[bytes, dict[str, HeaderValue]] = {}
 
     @property
     def pending(self) -> int:
@@ -101,6 +107,37 @@ class EventStreamDecoder:
             return then_raise(iter(messages), self._error)
         return iter(messages)
 
+    def only(self, data: bytes) -> EventStreamMessage | None:
+        """Take *data* if it is one message, and give that.
+
+        Else give None and take nothing: *data* is for `feed`.
+        """
+        if self._held or self._error is not None or len(data) < _OVERHEAD:
+            return None
+        length, headers_length, checksum = _PRELUDE.unpack_from(data)
+        end = length - _CHECKSUM.size
+        headers_end = _PRELUDE.size + headers_length
+        if length != len(data) or headers_end > end or length > _LONGEST_ALONE:
+            return None
+        if checksum != crc32(data[:8]) or _CHECKSUM.unpack_from(data, end)[0] != crc32(data[:end]):
+            return None
+        try:
+            headers = self._headers(data[_PRELUDE.size : headers_end], self._start)
+        except WireFormatError:
+            return None
+        message = EventStreamMessage(headers, data[headers_end:end], start=self._start)
+        self._start += length
+        return message
+
+    def _headers(self, data: bytes, start: int) -> dict[str, HeaderValue]:
+        """The headers of the message that begins at *start*; most are those of one before."""
+        known = self._known.get(data)
+        if known is None:
+            known = _Headers(data, start + _PRELUDE.size).read()
+            if len(self._known) < _MOST_KNOWN and len(data) <= _LONGEST_KNOWN:
+                self._known[data] = known
+        return known.copy()
+
     def _next(self) -> EventStreamMessage | None:
         if self._prelude is None:
             if len(self._held) < _PRELUDE.size:
@@ -116,8 +153,8 @@ class EventStreamDecoder:
         self._start += length
         _check(message[:end], message[end:], "message", start + end)
         headers_end = _PRELUDE.size + headers_length
-        headers = _Headers(message[_PRELUDE.size : headers_end], start + _PRELUDE.size)
-        return EventStreamMessage(headers.read(), message[headers_end:end], start=start)
+        headers = self._headers(message[_PRELUDE.size : headers_end], start)
+        return EventStreamMessage(headers, message[headers_end:end], start=start)
 
     def _read_prelude(self) -> tuple[int, int]:
         length, headers_length, _ = _PRELUDE.unpack_from(self._held)

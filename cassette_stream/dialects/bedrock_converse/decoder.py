@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from cassette_stream.chunks import (
     Delta,
     ModelResponseStream,
@@ -20,7 +22,13 @@ from cassette_stream.chunks import (
 from cassette_stream.dialects.anthropic.blocks import CALLS, Block, native, spoken
 from cassette_stream.dialects.aws_frames import FIRST_BYTES, Frames, refusal
 from cassette_stream.dialects.bedrock_converse.usage import usage_of
-from cassette_stream.dialects.decoding import Chunks, EventDecoder, field, json_object
+from cassette_stream.dialects.decoding import (
+    UNREADABLE,
+    Chunks,
+    EventDecoder,
+    field,
+    json_object,
+)
 from cassette_stream.dialects.errors import finish_error
 from cassette_stream.exceptions import StreamProtocolError
 from cassette_stream.wire import ServerSentEvent
@@ -29,6 +37,23 @@ __all__ = ("Decoder",)
 
 # The padding hides from eavesdroppers how long a text is; it says nothing.
 _PADDING: Final = "p"
+
+
+class _ToolUse(msgspec.Struct, gc=False):
+    input: str
+
+
+class _Delta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    text: str | None = None
+    toolUse: _ToolUse | None = None  # noqa: N815 - as it stands on the wire
+
+
+class _BlockDelta(msgspec.Struct, gc=False):
+    contentBlockIndex: int  # noqa: N815
+    delta: _Delta
+
+
+_quick = msgspec.json.Decoder(_BlockDelta).decode
 
 
 class Decoder(EventDecoder):
@@ -69,7 +94,21 @@ class Decoder(EventDecoder):
             return f"within content block {max(self._blocks)}"
         return "without a stop reason"
 
-    def _quick(self, event: ServerSentEvent) -> None:  # noqa: ARG002 - no way is quicker
+    def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
+        if event.event != "contentBlockDelta" or refusal(event):
+            return None
+        try:
+            value = _quick(event.data)
+        except UNREADABLE:
+            return None
+        block, delta = self._blocks.get(value.contentBlockIndex), value.delta
+        if block is None:
+            return None
+        calls = block.kind in CALLS
+        if delta.text and delta.toolUse is None and not calls:
+            return spoken(Delta(content=delta.text))
+        if delta.toolUse is not None and delta.toolUse.input and delta.text is None and calls:
+            return block.fragment(delta.toolUse.input)
         return None
 
     def _read(self, event: ServerSentEvent) -> Chunks:

@@ -54,15 +54,18 @@ def _as_events(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     yield "metadata", {name: it for name, it in answer.items() if name not in rest}
 
 
-def _block_events(block: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _block_events(block: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(block, dict):  # the decoder has the words for that
+        yield "contentBlockDelta", {"delta": block}
+        return
     for kind, value in block.items():
         match kind:
             case "text":
                 yield "contentBlockDelta", {"delta": {"text": value}}
             case "reasoningContent":
-                text = field(value, "reasoningText", dict)
+                text = value.get("reasoningText") if isinstance(value, dict) else None
                 yield "contentBlockDelta", {"delta": {kind: value if text is None else text}}
-            case "citationsContent":
+            case "citationsContent" if isinstance(value, dict):
                 for part in field(value, "content", list) or ():
                     yield "contentBlockDelta", {"delta": part}
                 for citation in field(value, "citations", list) or ():

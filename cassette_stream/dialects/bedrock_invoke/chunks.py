@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from collections.abc import Iterator
 
 import msgspec
 
@@ -31,23 +30,16 @@ class ChunkFrames(Frames):
 
     __slots__ = ()
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        return map(_opened, super().feed(data))
-
-    def finish(self, *, lenient: bool = False) -> Iterator[Frame]:
-        return map(_opened, super().finish(lenient=lenient))
-
-
-def _opened(found: Frame) -> Frame:
-    if found.kind != "event" or found.event != CHUNK:
-        return found
-    try:
-        data = a2b_base64(_chunk(found.data).bytes, strict_mode=True).decode()
-    except (*UNREADABLE, Base64Error, ValueError) as error:
-        raise MalformedStreamError(
-            f"a chunk without readable bytes: {found.data[:100]!r}: {error}", body=found.data
-        ) from error
-    return Frame(data, CHUNK, kind="event")
+    def _opened(self, found: Frame) -> Frame:
+        if found.kind != "event" or found.event != CHUNK:
+            return found
+        try:
+            data = a2b_base64(_chunk(found.data).bytes, strict_mode=True).decode()
+        except (*UNREADABLE, Base64Error, ValueError) as error:
+            raise MalformedStreamError(
+                f"a chunk without readable bytes: {found.data[:100]!r}: {error}", body=found.data
+            ) from error
+        return Frame(data, CHUNK, kind="event")
 
 
 def chunk_frame(event: str) -> bytes:

@@ -37,6 +37,9 @@ class Decoder(anthropic.Decoder):
     def is_stream(start: bytes) -> bool:
         return start[:1] in FIRST_BYTES
 
+    def _quick(self, event: ServerSentEvent) -> ModelResponseStream | None:
+        return None if refusal(event) else super()._quick(event)
+
     def _read(self, event: ServerSentEvent) -> Chunks:
         if error := refusal(event):
             raise error
