@@ -23,6 +23,7 @@ from cassette_stream.exceptions import (
     MalformedStreamError,
     OverloadedError,
     StreamTruncatedError,
+    UnfiredRuleError,
     UnsupportedParamsError,
 )
 from cassette_stream.script import Emit, Head
@@ -169,6 +170,23 @@ def text_of(chunks: Iterable[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
 
 
+@pytest.mark.parametrize("fault", ["body.fin@event=1", "json.cut@event=1", "sem.usage"])
+def test_what_needs_an_event_says_that_it_finds_none_in_lines_of_ones_own(
+    program: Callable[..., ModuleType], tmp_path: Path, fault: str
+) -> None:
+    with LoopbackServer() as server:
+        register_provider("parley", base=server.url, dialect=program("parley"))
+        answering(server, LINES)
+        with use_cassette(tmp_path / "parley.yaml", mode="all"):
+            text_of(completion("parley/m", ASKED, stream=True))
+
+    with (
+        pytest.raises(UnfiredRuleError),
+        use_cassette(tmp_path / "parley.yaml", mode="none", faults=fault),
+    ):
+        assert text_of(completion("parley/m", ASKED, stream=True)) == "Hello"
+
+
 def test_a_dialect_of_ones_own_is_recorded_replayed_and_broken(
     program: Callable[..., ModuleType], tmp_path: Path
 ) -> None:
@@ -246,3 +264,22 @@ def test_a_request_of_the_page_says_what_was_asked_and_nothing_else(
     assert exchange.request.body == (
         b'{"model":"m","turns":[{"who":"guest","text":"Hi"}],"stream":true,"limit":7}'
     )
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_body_that_is_no_stream_is_read_as_strictly_as_one(
+    program: Callable[..., ModuleType], stream: bool
+) -> None:
+    body = b'{"text":5,"why":"stop"}'
+    with LoopbackServer() as server:
+        register_provider("parley", base=server.url, dialect=program("parley"))
+        answering(server, body)
+        with pytest.raises(MalformedStreamError, match="text must be a text, not '5'"):
+            answer_of(completion("parley/m", ASKED, stream=stream))
+        text = answer_of(completion("parley/m", ASKED, stream=stream, strict=False))
+
+    assert text == "5"
+
+
+def answer_of(answer: Any) -> str:
+    return answer.choices[0].message.content if hasattr(answer, "choices") else text_of(answer)

@@ -221,7 +221,9 @@ class Reading:
             if self._whole is None:
                 yield from self.decoder.finish()
             elif cause is None:
-                yield from self.asked.endpoint.dialect.whole_body(bytes(self._whole))
+                yield from self.asked.endpoint.dialect.whole_body(
+                    bytes(self._whole), strict=self.asked.strict
+                )
             else:
                 raise StreamTruncatedError("the body was cut")
         except (EmptyStreamError, StreamTruncatedError):
