@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,14 +32,40 @@ from cassette_stream.chunks import (
     Usage,
     stream_chunk_builder,
 )
-from cassette_stream.dialects import anthropic, gemini, openai_chat
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.dialects.encoding import weave, words
-from cassette_stream.wire import ServerSentEvent, SSEDecoder
+from cassette_stream.exceptions import APIError
+from cassette_stream.wire import EventStreamDecoder, NDJSONDecoder, ServerSentEvent, SSEDecoder
 
 many = settings(max_examples=300 if SOAK else 40, deadline=None)
-dialects = pytest.mark.parametrize(
-    "dialect", [openai_chat, anthropic, gemini], ids=lambda it: it.__name__.rpartition(".")[2]
+DIALECTS = (
+    openai_chat,
+    openai_responses,
+    anthropic,
+    gemini,
+    cohere,
+    ollama,
+    bedrock_converse,
+    bedrock_invoke,
 )
+dialects = pytest.mark.parametrize(
+    "dialect", DIALECTS, ids=lambda it: it.__name__.rpartition(".")[2]
+)
+WIRES: dict[ModuleType, Any] = {
+    bedrock_converse: EventStreamDecoder,
+    bedrock_invoke: EventStreamDecoder,
+    ollama: NDJSONDecoder,
+}
+"""What reads the events of a dialect, where that is not `SSEDecoder`."""
 
 
 def decoded(items: Iterable[bytes]) -> Iterator[ServerSentEvent]:
@@ -183,6 +210,56 @@ def test_gemini_parts_add_up_to_the_completion(
 
 
 @dialects
+@settings(many, max_examples=100 if SOAK else 15)
+@given(completion=completions(), pieces=cuts())
+def test_each_item_of_an_encoder_is_one_event_and_no_more(
+    dialect: ModuleType, completion: ModelResponse, pieces: Any
+) -> None:
+    wire = WIRES.get(dialect, SSEDecoder)()
+    found = [list(wire.feed(item)) for item in dialect.encode(completion, pieces=pieces)]
+
+    assert [len(events) for events in found] == [1] * len(found)
+    assert not wire.pending
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to everything that *value* holds, itself included."""
+    yield way
+    held = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, item in held.items() if isinstance(held, dict) else ():
+        yield from places(item, (*way, key))
+
+
+def with_other(value: Any, way: tuple[Any, ...], other: Any) -> Any:
+    """*value* with the *other* at the end of the *way*."""
+    if not way:
+        return other
+    key, *rest = way
+    changed = with_other(value[key], tuple(rest), other)
+    if isinstance(value, dict):
+        return {**value, key: changed}
+    return [*value[:key], changed, *value[key + 1 :]]
+
+
+OTHERS = [None, True, 7, 0.5, "x", [], {}, [7], {"x": 7}, [{}], [None]]
+
+
+@dialects
+@many
+@given(completion=completions(), strict=st.booleans(), data=st.data())
+def test_a_whole_body_with_something_else_in_a_place_is_read_or_refused(
+    dialect: ModuleType, completion: ModelResponse, strict: bool, data: st.DataObject
+) -> None:
+    sent = json.loads(dialect.encode_body(completion))
+    way = data.draw(st.sampled_from(list(places(sent))))
+    body = json.dumps(with_other(sent, way, data.draw(st.sampled_from(OTHERS))))
+
+    # Whatever else comes out of it is no exception that anybody is told to expect.
+    with suppress(APIError):
+        assert normal(dialect.whole_body(body.encode(), strict=strict))
+
+
+@dialects
 @many
 @given(completion=completions(), pieces=cuts())
 def test_the_same_completion_gives_the_same_bytes(
@@ -253,19 +330,34 @@ def test_pieces_that_lose_text_are_refused(dialect: ModuleType) -> None:
         list(dialect.encode(completion(answer("hello")), pieces=lambda text: [text[1:]]))
 
 
-def test_anthropic_sends_one_choice() -> None:
+@pytest.mark.parametrize(
+    ("dialect", "named"),
+    [
+        (openai_responses, "openai_responses"),
+        (anthropic, "anthropic"),
+        (cohere, "cohere"),
+        (ollama, "ollama"),
+        (bedrock_converse, "bedrock_converse"),
+        (bedrock_invoke, "anthropic"),
+    ],
+    ids=lambda it: "" if isinstance(it, str) else it.__name__.rpartition(".")[2],
+)
+def test_a_dialect_of_one_choice_refuses_two(dialect: ModuleType, named: str) -> None:
     two = completion(answer("a"), answer("b"))
 
-    with pytest.raises(ValueError, match="anthropic sends one choice, not 2"):
-        anthropic.encode(two)
-    with pytest.raises(ValueError, match="anthropic sends one choice, not 2"):
-        anthropic.encode_body(two)
+    for encode in (dialect.encode, dialect.encode_body):
+        with pytest.raises(ValueError, match=f"{named} sends one choice, not 2"):
+            encode(two)
 
 
 @pytest.mark.parametrize(
     "encode",
-    [anthropic.encode, anthropic.encode_body, gemini.encode, gemini.encode_body],
-    ids=lambda it: f"{it.__module__.split('.')[2]} {it.__name__}",
+    [
+        pytest.param(encode, id=f"{dialect.__name__.rpartition('.')[2]} {encode.__name__}")
+        for dialect in DIALECTS
+        if dialect not in {openai_chat, openai_responses}
+        for encode in (dialect.encode, dialect.encode_body)
+    ],
 )
 def test_a_custom_tool_is_refused_where_there_is_none(encode: Callable[..., Any]) -> None:
     shell = ChatCompletionMessageToolCall(
@@ -292,7 +384,20 @@ def test_openai_tells_the_input_of_a_custom_tool() -> None:
     ]
 
 
-@pytest.mark.parametrize("encode", [anthropic.encode_body, gemini.encode_body, gemini.encode])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        pytest.param(encode, id=f"{encode.__module__.split('.')[2]} {encode.__name__}")
+        for encode in (
+            anthropic.encode_body,
+            gemini.encode_body,
+            gemini.encode,
+            ollama.encode_body,
+            ollama.encode,
+            bedrock_converse.encode_body,
+        )
+    ],
+)
 @pytest.mark.parametrize("arguments", ["[1]", '{"a"', '{"a": NaN}', '{"a": 1e999}'])
 def test_arguments_that_are_no_json_object_are_refused_where_the_format_has_objects(
     encode: Callable[[ModelResponse], Any], arguments: str
@@ -306,27 +411,37 @@ def test_arguments_that_are_cut_are_sent_where_the_format_has_text() -> None:
 
     assert openai_fold(openai_chat.encode(cut))["choices"][0]["calls"][0]["arguments"] == '{"a'
     assert b'"partial_json":"a"' in b"".join(anthropic.encode(cut))
+    assert b'{"arguments":"a"}' in b"".join(cohere.encode(cut))
+    assert b'{"input":"a"}' in b"".join(bedrock_converse.encode(cut))
 
 
 @pytest.mark.parametrize(
-    ("finish", "anthropics", "geminis"),
+    ("finish", "told"),
     [
-        ("stop", "end_turn", "STOP"),
-        ("length", "max_tokens", "MAX_TOKENS"),
-        ("tool_calls", "tool_use", "STOP"),
-        ("function_call", "tool_use", "STOP"),
-        ("content_filter", "refusal", "SAFETY"),
-        ("pause_turn", "pause_turn", "pause_turn"),
+        ("stop", ("end_turn", "STOP", "COMPLETE", "stop", "end_turn")),
+        ("length", ("max_tokens", "MAX_TOKENS", "MAX_TOKENS", "length", "max_tokens")),
+        ("tool_calls", ("tool_use", "STOP", "TOOL_CALL", "stop", "tool_use")),
+        ("function_call", ("tool_use", "STOP", "TOOL_CALL", "stop", "tool_use")),
+        (
+            "content_filter",
+            ("refusal", "SAFETY", "ERROR_TOXIC", "content_filter", "content_filtered"),
+        ),
+        ("pause_turn", ("pause_turn", "pause_turn", "pause_turn", "pause_turn", "pause_turn")),
     ],
 )
 def test_a_finish_reason_is_written_in_the_words_of_the_dialect(
-    finish: str, anthropics: str, geminis: str
+    finish: str, told: tuple[str, ...]
 ) -> None:
     whole = completion(answer("hi", finish))
+    anthropics, geminis, coheres, ollamas, converses = told
 
     assert openai_fold(openai_chat.encode(whole))["choices"][0]["finish"] == finish
     assert json.loads(anthropic.encode_body(whole))["stop_reason"] == anthropics
     assert json.loads(gemini.encode_body(whole))["candidates"][0]["finishReason"] == geminis
+    assert json.loads(cohere.encode_body(whole))["finish_reason"] == coheres
+    assert json.loads(ollama.encode_body(whole))["done_reason"] == ollamas
+    assert json.loads(bedrock_converse.encode_body(whole))["stopReason"] == converses
+    assert bedrock_invoke.encode_body(whole) == anthropic.encode_body(whole)
 
 
 def test_an_answer_that_never_ended_has_no_finish_reason_anywhere() -> None:
@@ -336,6 +451,24 @@ def test_an_answer_that_never_ended_has_no_finish_reason_anywhere() -> None:
     assert json.loads(anthropic.encode_body(cut))["stop_reason"] is None
     assert "finishReason" not in json.loads(gemini.encode_body(cut))["candidates"][0]
     assert b"finishReason" not in b"".join(gemini.encode(cut))
+    assert json.loads(cohere.encode_body(cut))["finish_reason"] is None
+    assert json.loads(ollama.encode_body(cut))["done"] is False
+    assert b'"done":true' not in b"".join(ollama.encode(cut))
+    assert json.loads(bedrock_converse.encode_body(cut))["stopReason"] is None
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [it for it in DIALECTS if it is not openai_responses],  # which has no way to say so
+    ids=lambda it: it.__name__.rpartition(".")[2],
+)
+def test_an_answer_that_never_ended_is_not_read_as_one_that_did(dialect: ModuleType) -> None:
+    cut = completion(answer("hi", None))
+
+    decoder = dialect.Decoder()
+    for item in dialect.encode(cut):
+        list(decoder.feed(item))
+    assert not decoder.complete
 
 
 def test_a_refusal_is_said_in_each_dialect() -> None:
@@ -346,6 +479,13 @@ def test_a_refusal_is_said_in_each_dialect() -> None:
     assert json.loads(openai_chat.encode_body(refused))["choices"][0]["message"]["refusal"]
     assert (message["stop_reason"], message["content"][0]["text"]) == ("refusal", "I cannot.")
     assert (candidate["finishReason"], candidate["finishMessage"]) == ("SAFETY", "I cannot.")
+    coheres = json.loads(cohere.encode_body(refused))
+    converses = json.loads(bedrock_converse.encode_body(refused))
+    assert coheres["finish_reason"] == "ERROR_TOXIC"
+    assert coheres["message"]["content"] == [{"type": "text", "text": "I cannot."}]
+    assert converses["stopReason"] == "content_filtered"
+    assert converses["output"]["message"]["content"] == [{"text": "I cannot."}]
+    assert json.loads(ollama.encode_body(refused))["message"]["content"] == "I cannot."
 
 
 def test_bodies_carry_reasoning_calls_and_usage() -> None:
