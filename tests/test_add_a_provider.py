@@ -259,7 +259,7 @@ def test_a_request_of_the_page_says_what_was_asked_and_nothing_else(
             completion("parley/m", ASKED, temperature=0.5)
         with pytest.raises(ValueError, match="parley has texts of system, user, assistant"):
             completion("parley/m", [{"role": "tool", "content": "Hi"}])
-        (exchange,) = server.exchanges
+        (exchange,) = server.wait_for_exchanges(1)
 
     assert exchange.request.body == (
         b'{"model":"m","turns":[{"who":"guest","text":"Hi"}],"stream":true,"limit":7}'
