@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PROJECT, SOAK
+from wires import COHERE, CONVERSE, INVOKE, OLLAMA
 
 from cassette_stream import LoopbackServer, use_cassette
 from cassette_stream.chunks import (
@@ -34,6 +35,7 @@ from cassette_stream.clock import VirtualClock
 from cassette_stream.exceptions import (
     APIConnectionError,
     APIError,
+    APIStatusError,
     AuthenticationError,
     BadRequestError,
     CassetteMissError,
@@ -42,7 +44,9 @@ from cassette_stream.exceptions import (
     MalformedStreamError,
     NotFoundError,
     OverloadedError,
+    PermissionDeniedError,
     RateLimitError,
+    ServiceUnavailableError,
     StreamTruncatedError,
     Timeout,
     UnsupportedParamsError,
@@ -62,7 +66,18 @@ WEATHER = {
 NOW = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}
 FORM = Head(200, (("content-type", "text/event-stream"),))
 JSON = Head(200, (("content-type", "application/json"),))
-PROVIDERS = ("openai", "openai/responses", "anthropic", "gemini")
+PROVIDERS = (
+    "openai",
+    "openai/responses",
+    "anthropic",
+    "gemini",
+    "cohere",
+    "ollama",
+    "bedrock",
+    "bedrock/invoke",
+    "vertex_ai",
+)
+WITHOUT_IDS = ("ollama", "bedrock")  # and each answer is given another
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +87,10 @@ class Way:
     provider: str
 
     def options(self, server: LoopbackServer) -> dict[str, Any]:
-        paths = {"anthropic": "", "gemini": "/v1beta"}
+        paths = {"gemini": "/v1beta", "openai": "/v1", "openai/responses": "/v1"}
         return {
             "model": f"{self.provider}/model-1",
-            "api_base": server.url + paths.get(self.provider, "/v1"),
+            "api_base": server.url + paths.get(self.provider, ""),
             "api_key": "sk-no-secret",
             "num_retries": 0,
         }
@@ -85,6 +100,14 @@ class Way:
 def server() -> Iterator[LoopbackServer]:
     with LoopbackServer() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has many places has this one."""
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("VERTEXAI_LOCATION", "global")
+    monkeypatch.setenv("VERTEXAI_PROJECT", "mine")
 
 
 @pytest.fixture
@@ -228,7 +251,9 @@ BODIES = {
     "gemini": [
         b'data: {"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}]}\n\n'
     ],
+    **{wire.provider: [wire.whole] for wire in (COHERE, OLLAMA, CONVERSE, INVOKE)},
 }
+BODIES["vertex_ai"] = BODIES["gemini"]
 
 
 @settings(max_examples=4000 if SOAK else 150, deadline=None)
@@ -297,10 +322,20 @@ def test_the_basic_loop_gives_the_text(server: LoopbackServer, way: Way) -> None
 async def test_the_asynchronous_loop_gives_the_same(server: LoopbackServer, way: Way) -> None:
     chunks = [chunk async for chunk in await aask(server, way)]
 
-    told = ("id", "choices", "model", "usage")
+    told = ["choices", "model", "usage"]
+    told += [] if way.provider in WITHOUT_IDS else ["id"]
     assert [{name: chunk[name] for name in told} for chunk in chunks] == [
         {name: chunk[name] for name in told} for chunk in ask(server, way)
     ]
+
+
+def test_thoughts_come_apart_from_the_text(server: LoopbackServer, way: Way) -> None:
+    said = [it.choices[0].delta for it in ask(server, way, reasoning_effort="low")]
+    whole = ask(server, way, reasoning_effort="low", stream=False).choices[0].message
+
+    assert "".join(delta.reasoning_content or "" for delta in said) == whole.reasoning_content
+    assert "".join(delta.content or "" for delta in said) == whole.content == COUNTED
+    assert whole.reasoning_content.startswith("The user wants")
 
 
 def test_usage_comes_last_and_only_on_request(server: LoopbackServer, way: Way) -> None:
@@ -768,6 +803,60 @@ def test_a_status_is_raised_by_the_call_after_its_retries(
     assert (error.request_id, error.llm_provider, error.model) == ("r", "openai", "m")
     assert not error.mid_stream
     assert (clock.now() == 0) if attempts == 1 else (1.125 <= clock.now() <= 1.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """How one provider says no."""
+
+    provider: str
+    status: int
+    headers: Mapping[str, str]
+    body: Mapping[str, object]
+    kind: type[APIError]
+    request_id: str | None
+
+
+REFUSALS = (
+    Refusal(provider="cohere", status=401, headers={"x-debug-trace-id": "t-1"}, body={"id": "e-1", "message": "no"}, kind=AuthenticationError, request_id="t-1"),
+    Refusal(provider="cohere", status=429, headers={"x-debug-trace-id": "t-1"}, body={"message": "no"}, kind=RateLimitError, request_id="t-1"),
+    Refusal(provider="cohere", status=498, headers={}, body={"message": "no"}, kind=APIStatusError, request_id=None),
+    Refusal(provider="ollama", status=404, headers={}, body={"error": "model 'model-1' not found"}, kind=NotFoundError, request_id=None),
+    Refusal(provider="ollama", status=503, headers={}, body={"error": "no room: maximum pending requests"}, kind=ServiceUnavailableError, request_id=None),
+    Refusal(provider="bedrock", status=429, headers={"x-amzn-RequestId": "a-1", "x-amzn-ErrorType": "ThrottlingException:http://internal.amazon.com/"}, body={"message": "no"}, kind=RateLimitError, request_id="a-1"),
+    Refusal(provider="bedrock", status=400, headers={"x-amzn-RequestId": "a-1", "x-amzn-ErrorType": "ValidationException"}, body={"message": "no"}, kind=BadRequestError, request_id="a-1"),
+    Refusal(provider="bedrock/invoke", status=403, headers={"x-amzn-RequestId": "a-1", "x-amzn-ErrorType": "AccessDeniedException"}, body={"message": "no"}, kind=PermissionDeniedError, request_id="a-1"),
+    Refusal(provider="vertex_ai", status=403, headers={}, body={"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, kind=PermissionDeniedError, request_id=None),
+    Refusal(provider="vertex_ai", status=429, headers={}, body={"error": {"code": 429, "message": "no", "status": "RESOURCE_EXHAUSTED"}}, kind=RateLimitError, request_id=None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("said", REFUSALS, ids=lambda it: f"{it.provider} {it.status}")
+def test_how_each_provider_refuses_is_the_same_to_the_caller(
+    own: LoopbackServer, said: Refusal, stream: bool
+) -> None:
+    head = Head(said.status, (("content-type", "application/json"), *said.headers.items()))
+    own.respond([head, Emit(json.dumps(said.body).encode())])
+    with pytest.raises(said.kind, match="no") as caught:
+        ask(own, Way(said.provider), stream=stream)
+    error = caught.value
+
+    assert type(error) is said.kind
+    assert (error.status_code, error.request_id) == (said.status, said.request_id)
+    assert (error.llm_provider, error.model) == (said.provider.partition("/")[0], "model-1")
+
+
+@pytest.mark.anyio
+async def test_lines_that_are_called_json_are_read_as_they_come(own: LoopbackServer) -> None:
+    own.respond([JSON, Emit(OLLAMA.hello), Wait(60), Emit(OLLAMA.finish)])
+    way, asked = Way("ollama"), {"timeout": 5}
+    with ask(own, way, **asked) as stream:
+        first = next(stream)
+    async with await aask(own, way, **asked) as astream:
+        afirst = await anext(astream)
+
+    assert text_of([first]) == text_of([afirst]) == "Hello"
 
 
 @pytest.mark.parametrize(

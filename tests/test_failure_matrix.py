@@ -11,7 +11,22 @@ from typing import Any
 
 import httpx
 import pytest
-from wires import ANTHROPIC, DONE, GEMINI, OPENAI, RESPONSES, WIRES, Wire, chat_wire, event, typed
+from wires import (
+    ANTHROPIC,
+    DONE,
+    EVENTS,
+    FRAMES,
+    GEMINI,
+    LINES,
+    OLLAMA,
+    OPENAI,
+    RESPONSES,
+    WIRES,
+    Wire,
+    chat_wire,
+    event,
+    typed,
+)
 
 from cassette_stream import LoopbackServer, use_cassette
 from cassette_stream.client import acompletion, completion
@@ -22,7 +37,6 @@ from cassette_stream.exceptions import (
     EmptyStreamError,
     InternalServerError,
     MalformedStreamError,
-    RateLimitError,
     StreamProtocolError,
     StreamTruncatedError,
     Timeout,
@@ -42,7 +56,8 @@ class Row:
 
     Attributes:
         sent: What comes in the body, and how it breaks; a head where there is another.
-        raises: What ends it; None where it is no error.
+        raises: What ends it, an attribute of the format where they differ; None where it is
+            no error.
         cause: The name of the HTTP library's own exception, if there is one.
         text: What was said until then.
         by_the_call: The call raises, not the loop.
@@ -52,7 +67,7 @@ class Row:
     """
 
     sent: Callable[[Wire], Sequence[bytes | Step]]
-    raises: type[APIError] | None = None
+    raises: type[APIError] | str | None = None
     cause: str | None = None
     text: str = "Hello"
     by_the_call: bool = False
@@ -62,7 +77,7 @@ class Row:
 
     def steps(self, wire: Wire) -> list[Step]:
         first, *rest = self.sent(wire) or [b""]
-        begin = first if isinstance(first, Head) else head()
+        begin = first if isinstance(first, Head) else head(wire.kind)
         pieces = rest if first is begin else [first, *rest]
         return [begin, *(Emit(it) if isinstance(it, bytes) else it for it in pieces)]
 
@@ -81,8 +96,9 @@ def without_names(wire: Wire) -> list[bytes]:
 
 
 JSON = head("application/json")
-HAS_TERMINAL = (OPENAI, ANTHROPIC)
-LOOSE = tuple(wire for wire in WIRES if wire is not RESPONSES)  # its last event is its end
+TOLD = tuple(wire for wire in WIRES if wire is not GEMINI)  # who say that nothing more comes
+LOOSE = (OPENAI, ANTHROPIC, GEMINI, *FRAMES)  # and those whose finish does not say so
+WITHOUT_OLLAMA = (*EVENTS, *FRAMES)  # of which JSON may be a stream
 
 ROWS: dict[str, Row] = {
     "clean EOF, no finish, no terminal": Row(
@@ -92,6 +108,7 @@ ROWS: dict[str, Row] = {
     "[DONE] but no finish_reason": Row(
         sent=lambda wire: [wire.hello, DONE],
         raises=StreamTruncatedError,
+        wires=EVENTS,
     ),
     "message_stop but no stop_reason": Row(
         sent=lambda wire: [wire.hello, wire.terminal],
@@ -111,7 +128,7 @@ ROWS: dict[str, Row] = {
     "finish seen, and [DONE]/message_stop/response.completed": Row(
         sent=lambda wire: [wire.hello, wire.finish, wire.terminal],
         terminal=True,
-        wires=(OPENAI, RESPONSES, ANTHROPIC),
+        wires=TOLD,
     ),
     "connection cut inside chunked body": Row(
         sent=lambda wire: [wire.hello, FIN],
@@ -137,7 +154,7 @@ ROWS: dict[str, Row] = {
     "connection cut after the terminal": Row(
         sent=lambda wire: [wire.hello, wire.finish, wire.terminal, FIN],
         terminal=True,
-        wires=(OPENAI, RESPONSES, ANTHROPIC),
+        wires=TOLD,
     ),
     "close-delimited body ends early": Row(
         sent=lambda wire: [head(connection="close"), wire.hello],
@@ -165,18 +182,22 @@ ROWS: dict[str, Row] = {
         raises=StreamTruncatedError,
         cause="RemoteProtocolError",
     ),
-    "last event without blank line": Row(sent=lambda wire: [wire.hello, wire.finish.rstrip()]),
+    "last event without blank line": Row(
+        sent=lambda wire: [wire.hello, wire.finish.rstrip()],
+        wires=LINES,
+    ),
     "last event without blank line, and the connection is cut": Row(
         sent=lambda wire: [wire.hello, wire.finish.rstrip(), FIN],
+        wires=LINES,
     ),
     "malformed JSON event": Row(
-        sent=lambda wire: [wire.hello, b"data: {nope\n\n", wire.you, wire.finish, wire.terminal],
+        sent=lambda wire: [wire.hello, wire.broken, wire.you, wire.finish, wire.terminal],
         raises=MalformedStreamError,
         lenient="Hello, you",
     ),
     '{"error":...} event': Row(
         sent=lambda wire: [wire.hello, wire.failure, wire.you, wire.finish],
-        raises=RateLimitError,
+        raises="failure_raises",
     ),
     '{"error":...} event, a string for its code (OpenRouter)': Row(
         sent=lambda wire: [wire.hello, event({"error": {"code": "server_error", "message": "no"}})],
@@ -186,6 +207,7 @@ ROWS: dict[str, Row] = {
     '{"error":...} event, a text for the error': Row(
         sent=lambda wire: [wire.hello, event({"error": "no"})],
         raises=APIError,
+        wires=EVENTS,
     ),
     '{"object":"error",...} event (vLLM, Mistral)': Row(
         sent=lambda wire: [wire.hello, event({"object": "error", "message": "no", "code": 400})],
@@ -203,11 +225,11 @@ ROWS: dict[str, Row] = {
     "a finish reason that reports a failure": Row(
         sent=lambda wire: [wire.hello, re.sub(rb'"(stop|STOP|end_turn)"', b'"error"', wire.finish)],
         raises=InternalServerError,
-        wires=LOOSE,
+        wires=(OPENAI, ANTHROPIC, GEMINI),
     ),
     "error as first event": Row(
         sent=lambda wire: [wire.failure],
-        raises=RateLimitError,
+        raises="failure_raises",
         text="",
     ),
     "empty 200 body": Row(
@@ -219,27 +241,37 @@ ROWS: dict[str, Row] = {
         sent=lambda _: [DONE],
         raises=EmptyStreamError,
         text="",
+        wires=EVENTS,
     ),
     "only comments": Row(
         sent=lambda _: [b": OPENROUTER PROCESSING\n\n"] * 3,
         raises=EmptyStreamError,
         text="",
+        wires=EVENTS,
     ),
     "200 with JSON error body": Row(
         sent=lambda wire: [JSON, wire.error_body],
-        raises=RateLimitError,
+        raises="refusal_raises",
         text="",
         by_the_call=True,
+        wires=WITHOUT_OLLAMA,
     ),
     "200 with JSON error body on one line": Row(
         sent=lambda wire: [JSON, re.sub(rb"\n *", b"", wire.error_body)],
-        raises=RateLimitError,
+        raises="refusal_raises",
         text="",
         by_the_call=True,
+        wires=WITHOUT_OLLAMA,
+    ),
+    "200 with JSON error body, as each of its lines is JSON": Row(
+        sent=lambda wire: [JSON, wire.error_body],
+        raises="refusal_raises",
+        text="",
+        wires=(OLLAMA,),
     ),
     "200 with JSON error body that is called a stream": Row(
         sent=lambda wire: [wire.error_body],
-        raises=RateLimitError,
+        raises="refusal_raises",
         text="",
     ),
     "200 with JSON completion": Row(sent=lambda wire: [JSON, wire.answer_body], text="whole"),
@@ -270,6 +302,12 @@ ROWS: dict[str, Row] = {
     "invalid UTF-8": Row(
         sent=lambda wire: [wire.hello, wire.you.replace(b"you", b"\xff"), wire.finish],
         raises=MalformedStreamError,
+        wires=LINES,
+    ),
+    "a frame whose checksum is wrong": Row(
+        sent=lambda wire: [wire.hello, wire.you[:-1] + bytes([wire.you[-1] ^ 1]), wire.finish],
+        raises=MalformedStreamError,
+        wires=FRAMES,
     ),
     "broken content coding": Row(
         sent=lambda _: [head(content_encoding="gzip"), b"no gzip"],
@@ -277,12 +315,30 @@ ROWS: dict[str, Row] = {
         cause="DecodingError",
         text="",
     ),
-    "leading BOM": Row(sent=lambda wire: [b"\xef\xbb\xbf", wire.whole], text="Hello, you"),
-    "one event over two `data:` lines": Row(sent=over_two_lines, text="Hello, you"),
-    "CRLF": Row(sent=lambda wire: [wire.whole.replace(b"\n", b"\r\n")], text="Hello, you"),
-    "CR": Row(sent=lambda wire: [wire.whole.replace(b"\n", b"\r")], text="Hello, you"),
+    "leading BOM": Row(
+        sent=lambda wire: [b"\xef\xbb\xbf", wire.whole],
+        text="Hello, you",
+        wires=LINES,
+    ),
+    "one event over two `data:` lines": Row(
+        sent=over_two_lines,
+        text="Hello, you",
+        wires=EVENTS,
+    ),
+    "CRLF": Row(
+        sent=lambda wire: [wire.whole.replace(b"\n", b"\r\n")],
+        text="Hello, you",
+        wires=LINES,
+    ),
+    "CR": Row(
+        sent=lambda wire: [wire.whole.replace(b"\n", b"\r")],
+        text="Hello, you",
+        wires=EVENTS,
+    ),
     "no blank after the colon": Row(
-        sent=lambda wire: [wire.whole.replace(b"data: ", b"data:")], text="Hello, you"
+        sent=lambda wire: [wire.whole.replace(b"data: ", b"data:")],
+        text="Hello, you",
+        wires=EVENTS,
     ),
     "a byte at a time": Row(
         sent=lambda wire: [wire.whole[at : at + 1] for at in range(len(wire.whole))],
@@ -290,6 +346,7 @@ ROWS: dict[str, Row] = {
     ),
     "comments": Row(
         sent=lambda wire: [b": ping\n\n", wire.hello, b": ping\n", wire.finish],
+        wires=EVENTS,
     ),
     "wrong field types (content: 12)": Row(
         sent=lambda wire: [wire.hello, wire.word(12), wire.finish, wire.terminal],
@@ -301,10 +358,12 @@ ROWS: dict[str, Row] = {
     ),
     "unknown event type": Row(
         sent=lambda wire: [typed("news", text="x"), wire.hello, typed("news"), wire.finish],
+        wires=EVENTS,
     ),
-    "no `event:` lines": Row(sent=without_names, text="Hello, you"),
+    "no `event:` lines": Row(sent=without_names, text="Hello, you", wires=EVENTS),
     "duplicate finish chunk": Row(
         sent=lambda wire: [wire.hello, wire.finish, wire.finish.split(b"\n\n")[-2] + b"\n\n"],
+        wires=EVENTS,
     ),
     "events after [DONE]": Row(
         sent=lambda wire: [wire.hello, wire.finish, wire.terminal or DONE, wire.you, wire.failure],
@@ -419,7 +478,8 @@ def judge(row: Row, wire: Wire, seen: Seen) -> None:
         return
     assert error is not None
     provider = wire.provider.partition("/")[0]
-    assert type(error) is row.raises
+    raises = getattr(wire, row.raises) if isinstance(row.raises, str) else row.raises
+    assert type(error) is raises
     assert (error.llm_provider, error.model) == (provider, "model-1")
     assert error.request_id == error.response_headers["x-request-id"] == "r-1"
     assert (error.num_retries, error.max_retries) == (0, 0)
@@ -512,7 +572,7 @@ def stall(text: str, where: str) -> str:
 def test_a_stall_is_a_timeout(
     server: LoopbackServer, tmp_path: Path, wire: Wire, where: str
 ) -> None:
-    server.respond([head(), Emit(wire.hello), Emit(wire.finish)])
+    server.respond([head(wire.kind), Emit(wire.hello), Emit(wire.finish)])
     asked = options(server, wire, timeout=10)
     path = tmp_path / "c.yaml"
     with use_cassette(path, mode="once"):

@@ -43,6 +43,7 @@ _REQUEST_IDS = (
     "x-amzn-requestid",
     "apim-request-id",
     "x-goog-request-id",
+    "x-debug-trace-id",
     "cf-ray",
 )
 
