@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassette_stream import exceptions
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 from cassette_stream.dialects.call import Call, accepted_params, post
 from cassette_stream.dialects.errors import _WORDS, finish_error, status_error, stream_error
 from cassette_stream.dialects.retry_after import LONGEST_RETRY_AFTER, retry_after
@@ -128,6 +139,70 @@ def test_a_status_alone_tells_the_class(status: int, kind: type[APIError]) -> No
     assert str(error) == f"the provider sent the status {status}, and no word with it"
 
 
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        openai_chat,
+        openai_responses,
+        anthropic,
+        gemini,
+        cohere,
+        ollama,
+        bedrock_converse,
+        bedrock_invoke,
+    ],
+    ids=lambda it: it.__name__.rpartition(".")[2],
+)
+@pytest.mark.parametrize("status", [status for status in STATUSES if status >= 400])
+def test_the_error_that_a_dialect_sends_is_read_as_what_its_status_means(
+    dialect: ModuleType, status: int
+) -> None:
+    error = status_error(status, body=dialect.encode_error_body(status, "n\u00f6"))
+
+    assert type(error) is STATUSES[status]
+    assert (error.status_code, error.message) == (status, "n\u00f6")
+
+
+# The statuses that Bedrock's exceptions stand for; the others are those of 400 and 500.
+IN_FRAMES = {
+    400: BadRequestError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: Timeout,
+    424: InternalServerError,
+    429: RateLimitError,
+    500: InternalServerError,
+    503: ServiceUnavailableError,
+    418: BadRequestError,
+    599: InternalServerError,
+}
+# Cohere and Ollama have no place for a status in a stream.
+STREAMED = {
+    **{
+        ("converse", status): (bedrock_converse, status, kind) for status, kind in IN_FRAMES.items()
+    },
+    **{("invoke", status): (bedrock_invoke, status, kind) for status, kind in IN_FRAMES.items()},
+    ("cohere", 500): (cohere, 500, InternalServerError),
+    ("cohere", 504): (cohere, 504, Timeout),
+    ("cohere", 429): (cohere, 429, InternalServerError),
+    ("ollama", 500): (ollama, 500, APIError),
+    ("ollama", 429): (ollama, 429, APIError),
+}
+
+
+@pytest.mark.parametrize(("dialect", "status", "kind"), STREAMED.values(), ids=map(str, STREAMED))
+def test_an_error_in_the_middle_of_a_stream_is_what_the_dialect_can_say_of_it(
+    dialect: ModuleType, status: int, kind: type[APIError]
+) -> None:
+    decoder = dialect.Decoder()
+    with pytest.raises(APIError) as raised:
+        list(decoder.feed(dialect.encode_error(status, "n\u00f6")))
+
+    assert type(raised.value) is kind
+    assert "n\u00f6" in str(raised.value)
+    assert not decoder.complete
+
+
 def said(message: str = "no", **fields: Any) -> dict[str, Any]:
     return {"error": {"message": message, **fields}}
 
@@ -161,6 +236,21 @@ REFINED = {
         400,
         {"message": "Input is too long for requested model."},
         ContextWindowExceededError,
+    ),
+    "cohere: context by text": (
+        400,
+        {"message": "too many tokens: total number of tokens in the prompt cannot exceed 4081"},
+        ContextWindowExceededError,
+    ),
+    "ollama: context by text": (
+        400,
+        {"error": "the input length exceeds the context length"},
+        ContextWindowExceededError,
+    ),
+    "bedrock: a model that failed": (
+        424,
+        {"message": "The model failed", "originalStatusCode": 500},
+        InternalServerError,
     ),
     "llama.cpp: context by type": (
         400,

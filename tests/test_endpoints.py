@@ -25,7 +25,8 @@ from cassette_stream.chunks import (
 )
 from cassette_stream.dialects import anthropic as anthropic_dialect
 from cassette_stream.dialects import openai_chat, openai_responses
-from cassette_stream.exceptions import UnfiredRuleError
+from cassette_stream.dialects.errors import status_error
+from cassette_stream.exceptions import BadRequestError, UnfiredRuleError
 from cassette_stream.script import Emit, Head, Wait
 from cassette_stream.server import LoopbackServer, complete, streamed
 from cassette_stream.server.endpoints import Endpoints
@@ -469,7 +470,21 @@ ENDPOINT = {
     "responses": "/v1/responses",
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/g:generateContent",
+    "cohere": "/v2/chat",
+    "ollama": "/api/chat",
+    "bedrock converse": "/model/m/converse",
+    "bedrock invoke": "/model/m/invoke",
 }
+
+
+TYPED = {"openai", "responses", "anthropic", "gemini"}
+TOLD = {
+    "cohere": "message",
+    "ollama": "error",
+    "bedrock converse": "message",
+    "bedrock invoke": "message",
+}
+"""What a message stands in where nothing else is told."""
 
 
 @pytest.mark.parametrize(
@@ -492,11 +507,15 @@ def test_a_body_that_cannot_be_read_is_a_400_in_the_shape_of_the_dialect(
 ) -> None:
     with LoopbackServer() as fresh:
         answer = httpx.post(fresh.url + ENDPOINT[dialect], content=body)
-    error = answer.json()["error"]
+    raised = status_error(400, body=answer.content, headers=answer.headers)
 
     assert answer.status_code == 400
-    assert error["message"].startswith("the body of this request cannot be read: ")
-    assert error.get("type", error.get("status")).lower().startswith("invalid_")
+    assert type(raised) is BadRequestError
+    assert raised.message.startswith("the body of this request cannot be read: ")
+    if dialect in TYPED:
+        assert (raised.type or raised.code or "").lower().startswith("invalid_")
+    else:
+        assert answer.json() == {TOLD[dialect]: raised.message}
 
 
 def test_gemini_streams_as_server_sent_events_only(fresh: LoopbackServer) -> None:

@@ -33,6 +33,7 @@ from cassette_stream.exceptions import (
 many = settings(max_examples=400 if SOAK else 40, deadline=None)
 
 # Three public streams have no finish reason: their source made them to look like that.
+VERTEX = "google-vertex"
 CUT_SHORT = {
     "generative-ai-swift__streaming-failure-empty-content__82e021a6",
     "vertexai-sdk-test-data__streaming-failure-malformed-content__32b1099d",
@@ -253,6 +254,8 @@ def test_a_stream_that_is_cut_is_told_from_a_whole_one(
 
 def test_every_public_stream_says_what_its_frames_say(corpus: Path) -> None:
     found = list(streams(corpus, "gemini", "gemini-jsonarray"))
+    index = (corpus / "corpus" / "public_index.jsonl").read_text("utf-8")
+    vertex = {row["id"] for row in map(json.loads, index.splitlines()) if row["provider"] == VERTEX}
     for name, body in found:
         if name in CUT_SHORT:
             with pytest.raises(StreamTruncatedError, match="without a finish reason"):
@@ -273,6 +276,9 @@ def test_every_public_stream_says_what_its_frames_say(corpus: Path) -> None:
         f"{len(found) - len(CUT_SHORT)} public streams of Gemini decoded, {arrays} of them arrays; "
         f"{len(CUT_SHORT)} have no finish reason: {', '.join(sorted(CUT_SHORT))}"
     )
+
+    # Vertex AI speaks the same.
+    assert len(vertex.intersection(name for name, _ in found)) >= 30
 
 
 def test_public_streams_do_not_depend_on_the_network_nor_on_the_way(corpus: Path) -> None:

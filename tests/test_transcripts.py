@@ -12,7 +12,16 @@ from decoded import decoded, normal, short
 
 from cassette_stream.chunks import Usage, stream_chunk_builder
 from cassette_stream.client import completion
-from cassette_stream.dialects import anthropic, cohere, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
+from cassette_stream.dialects.aws_frames import frame
 from cassette_stream.exceptions import StreamTruncatedError
 
 
@@ -32,7 +41,13 @@ DECODERS = {
     "openai/responses": openai_responses.Decoder,
     "anthropic": anthropic.Decoder,
     "cohere": cohere.Decoder,
+    "bedrock": bedrock_converse.Decoder,
     "gemini": gemini.Decoder,
+    "ollama": ollama.Decoder,
+}
+CONTENT_TYPES = {
+    "bedrock": "application/vnd.amazon.eventstream",
+    "ollama": "application/x-ndjson",
 }
 
 
@@ -44,6 +59,10 @@ def sse(*events: str, end: str = "\n\n", done: bool = False) -> bytes:
         lines.append(f"event: {kind[1]}\n" if kind else "")
         lines.append(f"data: {data}{end}")
     return "".join([*lines, "data: [DONE]\n\n" if done else ""]).encode()
+
+
+def lines(*values: str) -> bytes:
+    return "".join(f"{value}\n" for value in values).encode()
 
 
 def chat(*choices: str, usage: str = "") -> bytes:
@@ -305,6 +324,50 @@ TRANSCRIPTS = {
         ),
         words=["R C'Hel'", "C'lo'", "citation", "F length", "U 71/6/77"],
     ),
+    "A.10 Ollama": Transcript(
+        provider="ollama",
+        body=lines(
+            '{"message":{"role":"assistant","content":"Hel"},"done":false}',
+            '{"message":{"role":"assistant","content":"lo"},"done":false}',
+            '{"message":{"content":""},"done_reason":"stop","done":true,"prompt_eval_count":26,'
+            '"eval_count":9}',
+        ),
+        words=["R C'Hel'", "C'lo'", "F stop", "U 26/9/35"],
+    ),
+    "A.10 Ollama, tools": Transcript(
+        provider="ollama",
+        body=lines(
+            '{"message":{"tool_calls":[{"function":{"name":"a","arguments":{"x":1}}}]}}',
+            '{"message":{"tool_calls":[{"function":{"name":"b","arguments":{}}}]}}',
+            '{"message":{"tool_calls":[{"function":{"name":"c","arguments":{"y":2}}}]}}',
+            '{"message":{"content":""},"done_reason":"stop","done":true}',
+        ),
+        words=[
+            "R K[0] call_* a '{\"x\": 1}'",
+            "K[1] call_* b '{}'",
+            "K[2] call_* c '{\"y\": 2}'",
+            "F tool_calls",
+        ],
+    ),
+    "A.11 Bedrock ConverseStream": Transcript(
+        provider="bedrock",
+        body=b"".join(
+            (
+                frame("messageStart", b'{"role":"assistant"}'),
+                frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"Hel"}}'),
+                frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"lo"}}'),
+                frame("contentBlockStop", b'{"contentBlockIndex":0}'),
+                frame("messageStop", b'{"stopReason":"end_turn"}'),
+                frame(
+                    "metadata",
+                    b'{"usage":{"inputTokens":10,"outputTokens":4,"totalTokens":14,'
+                    b'"cacheReadInputTokens":2,"cacheWriteInputTokens":1}}',
+                ),
+            )
+        ),
+        words=["R C'Hel'", "C'lo'", "F stop", "U 13/4/14"],
+        counted={"cached_tokens": 2, "cache_write_tokens": 1},
+    ),
     "A.12 Responses API": Transcript(
         provider="openai/responses",
         body=sse(
@@ -385,7 +448,8 @@ def test_a_transcript_has_its_normal_form(it: Transcript) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=["bytes", "pieces", "whole"])
 def test_a_caller_of_completion_gets_the_same(it: Transcript, size: int) -> None:
     pieces = (it.body[at : at + size] for at in range(0, len(it.body), size))
-    response = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=pieces)
+    kind = CONTENT_TYPES.get(it.provider, "text/event-stream")
+    response = httpx.Response(200, headers={"content-type": kind}, content=pieces)
     with httpx.Client(transport=httpx.MockTransport(lambda _: response)) as client:
         stream: Any = completion(
             f"{it.provider}/m",
