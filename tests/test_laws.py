@@ -24,6 +24,8 @@ from pytest_cassette_stream.laws.cost import costs_are_linear
 from pytest_cassette_stream.laws.long_streams import long_streams
 from pytest_cassette_stream.laws.whatwg import events_of, streams
 from pytest_cassette_stream.strategies import sse_streams
+from pytest_cassette_stream.strategies.carried import CARRIED
+from pytest_cassette_stream.strategies.wires import bytes_of
 from support import SOAK
 
 from cassette_stream import (
@@ -35,9 +37,9 @@ from cassette_stream import (
     stream_chunk_builder,
 )
 from cassette_stream.exceptions import StreamTruncatedError
-from cassette_stream.wire import ServerSentEvent, SSEDecoder, encode_event
+from cassette_stream.wire import ServerSentEvent, SSEDecoder
 
-DIALECTS = ("openai_chat", "openai_responses", "anthropic", "gemini")
+DIALECTS = tuple(CARRIED)
 DEFAULT = settings(max_examples=100, deadline=None)
 """What Hypothesis does where nobody says otherwise."""
 FEW = settings(max_examples=100 if SOAK else 5, deadline=None)
@@ -279,7 +281,7 @@ def by_decoder(dialect: str, events: Iterable[Any]) -> Any:
     """The answer of our decoder for whole events of JSON."""
     decoder, accumulator = getattr(dialects, dialect).Decoder(strict=False), ResponseAccumulator()
     for event in events:
-        for chunk in decoder.feed(encode_event(json.dumps(event))):
+        for chunk in decoder.feed(bytes_of(dialect, event)):
             accumulator.add(chunk)
     try:
         for chunk in decoder.finish():

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import httpx
 import pytest
+from botocore.eventstream import EventStream, EventStreamBuffer
+from botocore.parsers import EventStreamJSONParser
+from botocore.session import get_session
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from official_sdks import QUESTION, anthropic_client, gemini_client, openai_client
+from official_sdks import QUESTION, Wire, anthropic_client, gemini_client, openai_client
 from pytest_cassette_stream import strategies
 from pytest_cassette_stream.strategies import (
     ChunkStream,
@@ -28,6 +34,7 @@ from pytest_cassette_stream.strategies import (
     sse_streams,
     tool_calls,
 )
+from pytest_cassette_stream.strategies.carried import CARRIED
 from pytest_cassette_stream.strategies.texts import KINDS
 from support import SOAK
 
@@ -48,7 +55,8 @@ from cassette_stream.wire import ServerSentEvent, SSEDecoder, encode_event
 
 T = TypeVar("T")
 
-DIALECTS = ("openai_chat", "openai_responses", "anthropic", "gemini")
+DIALECTS = tuple(CARRIED)
+INTERLEAVED = ("openai_chat", "openai_responses", "gemini", "cohere")
 many = settings(max_examples=500 if SOAK else 25)
 few = settings(max_examples=50 if SOAK else 5)
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
@@ -114,11 +122,10 @@ def test_arguments_are_json_of_an_object_that_has_no_key_twice(text: str) -> Non
 def test_every_encoder_takes_a_completion_without_custom_tools(
     completion: ModelResponse, interleave: bool
 ) -> None:
-    several = [formats.openai_chat, formats.gemini]
-    for dialect in several if completion.choices[1:] else [*several, formats.openai_responses]:
-        assert list(dialect.encode(completion, interleave=interleave))
-    if not completion.choices[1:]:
-        assert list(formats.anthropic.encode(completion))
+    several = [name for name in DIALECTS if CARRIED[name].several_choices]
+    for dialect in several if completion.choices[1:] else DIALECTS:
+        options = {"interleave": interleave} if dialect in INTERLEAVED else {}
+        assert list(getattr(formats, dialect).encode(completion, **options))
 
 
 @many
@@ -159,10 +166,33 @@ def test_calls_of_custom_tools_come_back_as_well(dialect: str, data: st.DataObje
 @given(data=st.data())
 def test_dicts_are_what_the_events_say(dialect: str, data: st.DataObject) -> None:
     stream = data.draw(chunk_streams(dialect=dialect))
-    lines = [line for line in stream.body.splitlines() if line.startswith(b"data: {")]
 
     assert stream.body == b"".join(stream.events)
-    assert stream.chunks == [json.loads(line.removeprefix(b"data: ")) for line in lines]
+    assert stream.chunks == [*EVENTS.get(dialect, in_data_lines)(stream.body)]
+
+
+def in_data_lines(body: bytes) -> Iterator[Any]:
+    for line in body.splitlines():
+        if line.startswith(b"data: {"):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+def in_frames(body: bytes) -> Iterator[tuple[str, Any]]:
+    """The types and payloads of the messages, as Amazon's own decoder reads them."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(body)
+    for message in buffer:
+        yield message.headers[":event-type"], json.loads(message.payload)
+
+
+EVENTS: dict[str, Callable[[bytes], Iterable[Any]]] = {
+    "ollama": lambda body: map(json.loads, body.splitlines()),
+    "bedrock_converse": lambda body: ({kind: value} for kind, value in in_frames(body)),
+    "bedrock_invoke": lambda body: (
+        json.loads(b64decode(value["bytes"])) for _, value in in_frames(body)
+    ),
+}
+"""What is in a body that has no data lines."""
 
 
 @few
@@ -274,6 +304,10 @@ REACHED = {
     "anthropic": {*COMMON, *SPELT, Thinking, RedactedThinking},
     # Arguments go as values there. Controls are escaped however they are spelt.
     "gemini": {*COMMON, *SEVERAL, "no usage", "escaped"},
+    "cohere": {*COMMON, *SPELT, "no usage"},
+    "ollama": {*COMMON, "no usage", "escaped"},
+    "bedrock_converse": {*COMMON, *SPELT, Thinking, RedactedThinking},
+    "bedrock_invoke": {*COMMON, *SPELT, Thinking, RedactedThinking},
 }
 
 
@@ -283,15 +317,19 @@ def test_everything_that_a_dialect_carries_is_reached_and_nothing_else(dialect: 
 
     assert {word for it in streams for word in seen(it.completion)} == REACHED[dialect]
     assert {it.interleave for it in streams} == (
-        {False} if dialect == "anthropic" else {False, True}
+        {False, True} if dialect in INTERLEAVED else {False}
     )
-    assert any(it.pieces is None for it in streams)
-    assert any(it.pieces and 0 in it.pieces for it in streams)
-    assert any(it.pieces == (1_000,) for it in streams)
+
+
+def test_every_kind_of_pieces_is_reached() -> None:
+    pieces = {it.pieces for dialect in DIALECTS for it in streams_of(dialect)}
+
+    assert pieces > {None, (1_000,)}
+    assert any(sizes and 0 in sizes for sizes in pieces)
 
 
 def test_any_dialect_is_reached() -> None:
-    assert {it.dialect for it in drawn(chunk_streams(), 50)} == set(DIALECTS)
+    assert {it.dialect for it in drawn(chunk_streams(), 100)} == set(DIALECTS)
 
 
 def test_every_spelling_of_an_event_stream_is_reached() -> None:
@@ -474,6 +512,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "negative": (lambda: ChunkStream("openai_chat", answer(), (-1, 2)), ValueError, "is -1"),
     "a list": (lambda: ChunkStream("openai_chat", answer(), [3]), TypeError, "a tuple"),  # type: ignore[arg-type]
     "turns": (lambda: ChunkStream("anthropic", answer(), interleave=True), ValueError, "is False"),
+    "lines in turns": (
+        lambda: ChunkStream("ollama", answer(), interleave=True),
+        ValueError,
+        "ollama sends one after the other",
+    ),
     "custom tools": (
         lambda: ChunkStream(
             "gemini",
@@ -526,6 +569,32 @@ def heard_by_gemini(stream: ChunkStream) -> list[Any]:
     return told
 
 
+def heard_by_cohere(stream: ChunkStream) -> list[Any]:
+    cohere: Any = pytest.importorskip("cohere", reason="cohere is in the group 'sdks'")
+    wire = Wire(stream.body)
+    with wire.client(httpx) as client:
+        speaks = cohere.ClientV2(api_key="k", httpx_client=client)
+        return [*speaks.chat_stream(model="m", messages=QUESTION)]
+
+
+def heard_by_ollama(stream: ChunkStream) -> list[Any]:
+    ollama: Any = pytest.importorskip("ollama", reason="ollama is in the group 'sdks'")
+    wire = Wire(stream.body, content_type="application/x-ndjson")
+    with wire.client(httpx) as client:
+        speaks = ollama.Client(transport=client._transport)
+        return [*speaks.chat(model="m", messages=QUESTION, stream=True)]
+
+
+def heard_by_botocore(operation: str) -> Callable[[ChunkStream], list[Any]]:
+    def hear(stream: ChunkStream) -> list[Any]:
+        service = get_session().get_service_model("bedrock-runtime")
+        shape = service.operation_model(operation).get_event_stream_output()
+        raw = SimpleNamespace(stream=lambda: iter([stream.body]))
+        return [*EventStream(raw, shape, EventStreamJSONParser(), operation)]
+
+    return hear
+
+
 @pytest.mark.parametrize(
     ("dialect", "hear"),
     [
@@ -533,22 +602,33 @@ def heard_by_gemini(stream: ChunkStream) -> list[Any]:
         ("openai_responses", heard_by_openai_responses),
         ("anthropic", heard_by_anthropic),
         pytest.param("gemini", heard_by_gemini, marks=pytest.mark.sdk),
+        pytest.param("cohere", heard_by_cohere, marks=pytest.mark.sdk),
+        pytest.param("ollama", heard_by_ollama, marks=pytest.mark.sdk),
+        ("bedrock_converse", heard_by_botocore("ConverseStream")),
+        ("bedrock_invoke", heard_by_botocore("InvokeModelWithResponseStream")),
     ],
-    ids=DIALECTS,
+    ids=lambda it: it if isinstance(it, str) else "",
 )
 @few
 @given(data=st.data())
 def test_the_objects_of_an_sdk_are_those_that_it_gives_itself(
     dialect: str, hear: Callable[[ChunkStream], list[Any]], data: st.DataObject
 ) -> None:
-    if dialect == "gemini":
-        pytest.importorskip("google.genai", reason="google-genai is in the group 'sdks'")
+    for package in PACKAGES.get(dialect, ()):
+        pytest.importorskip(package, reason=f"{package} is in the group 'sdks'")
     stream = data.draw(chunk_streams(dialect=dialect, as_="sdk"))
 
     ours, heard = stream.chunks, hear(stream)
 
-    assert [it.model_dump() for it in ours] == [it.model_dump() for it in heard]
+    assert [*map(dumped, ours)] == [*map(dumped, heard)]
     assert [type(it) for it in ours] == [type(it) for it in heard]
+
+
+PACKAGES = {"gemini": ["google.genai"], "cohere": ["cohere"], "ollama": ["ollama"]}
+
+
+def dumped(value: Any) -> Any:
+    return value if isinstance(value, dict) else value.model_dump()
 
 
 @pytest.mark.parametrize(
@@ -558,6 +638,10 @@ def test_the_objects_of_an_sdk_are_those_that_it_gives_itself(
         ("openai_responses", "openai", "openai.types.responses"),
         ("anthropic", "anthropic", "anthropic.types"),
         ("gemini", "google-genai", "google.genai.types"),
+        ("cohere", "cohere", "cohere.v2.types"),
+        ("ollama", "ollama", "ollama"),
+        ("bedrock_converse", "botocore", "botocore.parsers"),
+        ("bedrock_invoke", "botocore", "botocore.parsers"),
     ],
 )
 def test_an_sdk_that_is_not_installed_is_named_when_it_is_asked_for(

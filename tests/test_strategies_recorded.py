@@ -19,6 +19,7 @@ from pytest_cassette_stream.strategies import (
     quirks,
     scripts,
 )
+from pytest_cassette_stream.strategies.wires import CONTENT_TYPES
 from support import SOAK
 
 from cassette_stream import (
@@ -78,15 +79,17 @@ def test_a_cassette_is_played_to_a_client(path: Path, cassette: Cassette) -> Non
 
 
 def test_every_dialect_body_and_ending_is_reached() -> None:
-    found = [it for cassette in drawn(cassettes(), 150) for it in cassette.interactions]
+    found = [it for cassette in drawn(cassettes(), 200) for it in cassette.interactions]
     told = [it.response for it in found if it.response is not None]
     types = {name for it in told for name in it.headers.get("content-type", ("",))}
     hosts = {re.split("[/?:]", it.request.url.partition("://")[2])[0] for it in found}
 
     assert {ending_of(it) for it in found} == {*ENDINGS}
     assert hosts > {"api.openai.com", "api.anthropic.com", "localhost"}
-    assert "generativelanguage.googleapis.com" in hosts
+    assert hosts > {"generativelanguage.googleapis.com", "api.cohere.com"}
+    assert "bedrock-runtime.us-east-1.amazonaws.com" in hosts
     assert types > {"", "application/json", "text/plain", "image/png", "application/octet-stream"}
+    assert types > {*CONTENT_TYPES.values()}
     assert {it.http_version for it in told} == {"HTTP/1.1", "HTTP/2"}
     assert {it.removed_coding for it in told} == {None, "gzip"}
     assert {len(it.sizes) > 1 for it in told} == {0 in it.sizes for it in told} == {True, False}
@@ -102,10 +105,10 @@ def test_endings_are_those_that_were_asked_for(ending: str) -> None:
 
 
 def test_every_kind_of_failure_that_can_be_recorded_is_reached() -> None:
-    told = cassettes(dialect="gemini", endings=["failure", "no_response"], max_size=1)
+    told = cassettes(dialect="openai_responses", endings=["failure", "no_response"], max_size=1)
     ends = [
         it.failure or it.response.ending
-        for each in drawn(told, 350)
+        for each in drawn(told, 400)
         for it in each.interactions
         if it.failure or it.response
     ]

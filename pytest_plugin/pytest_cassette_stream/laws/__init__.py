@@ -8,8 +8,8 @@ from pytest_cassette_stream.laws.broken import LawError
 from pytest_cassette_stream.laws.cases import QUIRKS
 from pytest_cassette_stream.laws.checks import check_accumulator, check_decoder
 from pytest_cassette_stream.laws.clients import check_client
+from pytest_cassette_stream.laws.framing import FRAMING as FRAMING_RULES
 from pytest_cassette_stream.laws.machine import accumulator_machine
-from pytest_cassette_stream.laws.whatwg import FRAMING as FRAMING_RULES
 from pytest_cassette_stream.laws.whatwg import RULES as SSE_RULES
 
 __all__ = (

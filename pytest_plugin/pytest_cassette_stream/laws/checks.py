@@ -17,15 +17,15 @@ from pytest_cassette_stream.laws.accumulators import AccumulatorLaws
 from pytest_cassette_stream.laws.cases import QUIRKS, framed, plain, quirky
 from pytest_cassette_stream.laws.cost import costs_are_linear
 from pytest_cassette_stream.laws.decoders import DecoderLaws, cut
+from pytest_cassette_stream.laws.framing import FRAMING
 from pytest_cassette_stream.laws.long_streams import long_streams
 from pytest_cassette_stream.laws.running import checked, hold
-from pytest_cassette_stream.laws.whatwg import FRAMING, RULES, spelt, streams
+from pytest_cassette_stream.laws.whatwg import RULES, spelt, streams
+from pytest_cassette_stream.strategies.carried import CARRIED
 from pytest_cassette_stream.strategies.options import chosen, flag, one_of
 from pytest_cassette_stream.strategies.streams import As
 
 __all__ = ("check_accumulator", "check_decoder")
-
-_DIALECTS = ("openai_chat", "openai_responses", "anthropic", "gemini")
 
 
 def check_decoder(
@@ -47,9 +47,10 @@ def check_decoder(
             events as dicts, objects of an SDK, our chunks, a whole answer; or pieces of text.
             What is not told is not compared.
         dialect: None for server-sent events as such; else "openai_chat", "openai_responses",
-            "anthropic" or "gemini": the streams of that provider.
+            "anthropic", "gemini", "cohere", "ollama", "bedrock_converse" or "bedrock_invoke":
+            the streams of that provider, be they server-sent events, lines or AWS frames.
         exclude: Rules that streams shall not need, of `SSE_RULES`, or with a *dialect* of
-            `FRAMING_RULES`.
+            `FRAMING_RULES`, where those of another kind of stream mean nothing.
         settings: How many examples, and what else Hypothesis can be told; by default those
             of the current profile, for each law.
         seed: Draw the same examples each time.
@@ -67,7 +68,7 @@ def check_decoder(
     drawn: st.SearchStrategy[Any] = (
         streams(rules=rules)
         if dialect is None
-        else framed(one_of("dialect", dialect, _DIALECTS), rules)
+        else framed(one_of("dialect", dialect, CARRIED), rules)
     )
     laws = DecoderLaws(decode)
     run = partial(hold, settings=settings, seed=seed)
@@ -100,7 +101,8 @@ def check_accumulator(
             its JSON, a message with ``content`` and ``tool_calls``, the text alone, or the
             calls alone, as mappings or as tuples of id, name, arguments. None says nothing.
             What is not told is not compared.
-        dialect: Whose stream: "openai_chat", "openai_responses", "anthropic" or "gemini".
+        dialect: Whose stream: "openai_chat", "openai_responses", "anthropic", "gemini",
+            "cohere", "ollama", "bedrock_converse" or "bedrock_invoke".
         as_: What chunks are: "dicts" (the JSON of the events), "chunks" (ours, as
             `cassette_stream.completion` streams them, which have no quirks) or "sdk" (the
             objects of the provider's SDK).
@@ -118,7 +120,7 @@ def check_accumulator(
     """
     __tracebackhide__ = True
     checked(settings, seed, accumulate=accumulate)
-    one_of("dialect", dialect, _DIALECTS)
+    one_of("dialect", dialect, CARRIED)
     one_of("as_", as_, get_args(As))
     flag("cost", cost)
     gone = chosen("exclude", exclude, QUIRKS) if exclude else ()

@@ -19,12 +19,14 @@ from cassette_stream import (
 )
 from pytest_cassette_stream.laws.cases import Case
 from pytest_cassette_stream.laws.said import Said
-from pytest_cassette_stream.laws.whatwg import events_of
 from pytest_cassette_stream.strategies.sdk import objects
 from pytest_cassette_stream.strategies.streams import As
+from pytest_cassette_stream.strategies.wires import events_of
 
 __all__ = ("long_streams",)
 
+_COUNTED = frozenset({"created_at", "sequence_number"})
+"""What differs from piece to piece that says the same."""
 _WORDS = "word " * 4
 _TEXT = Message(content=_WORDS)
 _CALL = Message(
@@ -65,8 +67,8 @@ def _events(dialect: str, message: Message) -> list[dict[str, Any]]:
     )
     # "word " and ten characters before it: {"a": "wor
     body = b"".join(getattr(dialects, dialect).encode(completion, pieces=[5]))
-    return [json.loads(event.data) for event in events_of(body) if event.data != "[DONE]"]
+    return events_of(dialect, body)
 
 
 def _body(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name != "sequence_number"}
+    return {name: value for name, value in event.items() if name not in _COUNTED}

@@ -18,7 +18,10 @@ __all__ = ("Call", "Said", "said_by")
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call; *id* is None in an expectation where the provider sends none."""
+    """A tool call; *id* is None in an expectation where the provider sends none.
+
+    It is "" where whoever reads the stream is not told it.
+    """
 
     id: str | None
     name: str
@@ -26,7 +29,7 @@ class Call:
 
     def is_meant_by(self, other: Call) -> bool:
         """Whether *other*, which came, is this call, however its arguments are spelt."""
-        known = bool(other.id) if self.id is None else self.id == other.id
+        known = bool(other.id) if self.id is None else self.id in ("", other.id)
         return known and self.name == other.name and _meant(self) == _meant(other)
 
 
@@ -97,7 +100,9 @@ def _dialect(value: Mapping[str, Any]) -> str | None:
         return "anthropic"
     if value.get("object") == "response":
         return "openai_responses"
-    return "gemini" if "candidates" in value else None
+    if "candidates" in value:
+        return "gemini"
+    return "bedrock_converse" if "output" in value else None
 
 
 def _of_message(value: Mapping[str, Any]) -> Said:
@@ -106,11 +111,18 @@ def _of_message(value: Mapping[str, Any]) -> Said:
         return _of_message(_plain_mapping(choices[0])) if choices else Said("", ())
     if "message" in value:
         return _of_message(_plain_mapping(value["message"]))
-    texts = [value[name] or "" for name in ("content", "text") if name in value]
+    texts = [_content(value[name]) for name in ("content", "text") if name in value]
     calls = [value[name] or () for name in ("tool_calls", "calls") if name in value]
     if not texts and not calls:
         raise TypeError(f"this has neither content nor tool_calls: {value!r}")
     return Said(texts[0] if texts else None, tuple(_calls(calls[0])) if calls else None)
+
+
+def _content(value: object) -> str:
+    """The text of a content, or of the texts among its parts."""
+    if isinstance(value, list):
+        return "".join(_plain_mapping(part).get("text") or "" for part in value)
+    return str(value or "")
 
 
 def _of_list(value: list[Any] | tuple[Any, ...]) -> Said:

@@ -17,15 +17,13 @@ from pytest_cassette_stream.laws.reading import events_as_told, told_events
 from pytest_cassette_stream.strategies import sse_streams
 
 __all__ = (
-    "FRAMING",
+    "BOM",
+    "LINE_ENDS",
     "RULES",
-    "Framing",
     "Stream",
     "events_of",
-    "framings",
     "spelt",
     "streams",
-    "what_seen",
 )
 
 _TEXT = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
@@ -62,16 +60,7 @@ RULES = {
 }
 """The rules that a stream may need, with who sends such streams or the text that allows them."""
 
-FRAMING = {
-    name: RULES[name]
-    for name in ("bom", "cr", "crlf", "no_space", "comment", "id", "retry", "unknown_field")
-} | {
-    "event_missing": "a type in the JSON says what an event is, so its event line may be missing",
-    "event_added": "streams of OpenAI's shape may have event lines",
-}
-"""The rules that the stream of a dialect may need, and a correct decoder does not notice."""
-
-_LINE_ENDS = {"": b"\n", "crlf": b"\r\n", "cr": b"\r"}
+LINE_ENDS = {"": b"\n", "crlf": b"\r\n", "cr": b"\r"}
 # The lines that need a rule by themselves, by that rule. Those that can be cut inside of a
 # character stand side by side, so that one shrinks to the other.
 _LINES = {
@@ -95,7 +84,7 @@ _LINES = {
 _ENDED = ("event", "id", "retry")
 """Rules whose lines often come alone."""
 _ALONE = {b"event", b"id", b"retry"}
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ class Stream:
 
     @property
     def seen(self) -> dict[str, str]:
-        return what_seen(self.rules)
+        return {name: text for name, text in RULES.items() if name in self.rules}
 
     def told(self, came: object) -> Any:
         return told_events(came)
@@ -122,12 +111,6 @@ def events_of(body: bytes) -> list[ServerSentEvent]:
     return [*decoder.feed(body), *decoder.finish()]
 
 
-def what_seen(rules: Collection[str]) -> dict[str, str]:
-    """Who sends streams that need these *rules*."""
-    known = RULES | FRAMING
-    return {name: text for name, text in known.items() if name in rules}
-
-
 @st.composite
 def streams(draw: st.DrawFn, *, rules: Collection[str]) -> Stream:
     """Streams that need none but these *rules*."""
@@ -138,9 +121,9 @@ def streams(draw: st.DrawFn, *, rules: Collection[str]) -> Stream:
     cut = "no_final_blank" in rules and draw(st.booleans())
     if lines and lines[-1] and not cut:
         lines.append(b"")
-    body = (_BOM if bom else b"") + _joined(lines, ends)
+    body = (BOM if bom else b"") + _joined(lines, ends)
     needed = {rule for rule, known in _LINES.items() if any(line in known for line in lines)}
-    needed |= {rule for rule, end in _LINE_ENDS.items() if rule and end in ends}
+    needed |= {rule for rule, end in LINE_ENDS.items() if rule and end in ends}
     needed |= _by_block(lines)
     needed |= {"mixed_line_ends"} if len(set(ends)) > 1 else set()
     needed |= {"bom"} if bom else set()
@@ -165,7 +148,7 @@ def spelt() -> st.SearchStrategy[Stream]:
 
 def _ends(rules: Collection[str]) -> st.SearchStrategy[list[bytes]]:
     """Line ends, to be taken in turn."""
-    known = [end for rule, end in _LINE_ENDS.items() if not rule or rule in rules]
+    known = [end for rule, end in LINE_ENDS.items() if not rule or rule in rules]
     one = st.sampled_from(known).map(lambda end: [end])
     several = st.lists(st.sampled_from(known), min_size=2, max_size=3)
     return one | several if "mixed_line_ends" in rules and len(known) > 1 else one
@@ -228,37 +211,3 @@ def _alone(block: Iterable[bytes]) -> set[str]:
 
 def _is_data(line: bytes) -> bool:
     return line.partition(b":")[0] == b"data"
-
-
-@dataclass(frozen=True)
-class Framing:
-    """How a server may write the events of a dialect."""
-
-    rules: frozenset[str]
-
-    def __call__(self, body: bytes) -> bytes:
-        """The events of *body*, written so."""
-        end = next((_LINE_ENDS[it] for it in ("cr", "crlf") if it in self.rules), b"\n")
-        lines = [line for event in events_of(body) for line in self._lines(event)]
-        return (_BOM if "bom" in self.rules else b"") + b"".join(line + end for line in lines)
-
-    def _lines(self, event: ServerSentEvent) -> Iterable[bytes]:
-        if "comment" in self.rules:
-            yield b": keep-alive"
-        if "event_added" in self.rules and event.event == "message":
-            yield b"event: message"
-        if event.event != "message" and "event_missing" not in self.rules:
-            yield f"event: {event.event}".encode()
-        for rule, line in (("id", b"id: 1"), ("retry", b"retry: 1"), ("unknown_field", b"x: y")):
-            if rule in self.rules:
-                yield line
-        colon = "data:" if "no_space" in self.rules else "data: "
-        yield from (f"{colon}{line}".encode() for line in event.data.split("\n"))
-        yield b""
-
-
-def framings(rules: Collection[str]) -> st.SearchStrategy[Framing]:
-    """Ways to write events that need none but these *rules*, plain and few of them first."""
-    known = [name for name in FRAMING if name in rules]
-    chosen = st.lists(st.sampled_from(known), max_size=3) if known else st.just([])
-    return chosen.map(lambda names: Framing(frozenset(names)))

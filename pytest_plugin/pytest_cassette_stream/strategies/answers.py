@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,8 +19,6 @@ from cassette_stream import (
 from pytest_cassette_stream.strategies.carried import Carried
 
 __all__ = ("Answers",)
-
-_BASE64 = "AbcXYZ019+/="
 
 _Words: TypeAlias = tuple[str | None, str | None]
 _Thoughts: TypeAlias = tuple[str | None, list[Thinking | RedactedThinking] | None]
@@ -61,7 +60,7 @@ class Answers:
         unsigned = self.texts.map(_unsigned)
         if not self.carried.blocks:
             return none | unsigned
-        data = st.text(_BASE64, min_size=1, max_size=12)
+        data = st.binary(min_size=1, max_size=9).map(_base64)
         thinking = st.builds(Thinking, thinking=self.texts, signature=data)
         block = thinking | st.builds(RedactedThinking, data=data)
         signed = st.lists(block, min_size=1, max_size=2).map(_signed)
@@ -101,6 +100,10 @@ class Answers:
         """What comes back of an answer without content."""
         alone = message.tool_calls is None and message.refusal is None
         return "" if self.carried.empty_content and alone else None
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()
 
 
 def _unsigned(text: str) -> _Thoughts:

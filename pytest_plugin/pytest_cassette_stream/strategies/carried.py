@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_cassette_stream.strategies.json_arguments import respelt
 
 __all__ = ("ANYTHING", "CARRIED", "Carried")
 
 _SAME = {word: word for word in ("stop", "length", "content_filter", "tool_calls")}
+_OF_ANTHROPIC = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "content_filter": "refusal",
+    "tool_calls": "tool_use",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +28,9 @@ class Carried:
     """What there is a place for.
 
     *blocks* are signed thinking blocks, *spelling* is what arguments come to; *finishes* are the
-    provider's words for the finish reasons.
+    provider's words for the finish reasons. A stream that names no model has the one model "",
+    and *interleaved* says whether choices and calls may take turns in it. *beside* is what it
+    always tells as the provider's own.
     """
 
     id_prefix: str
@@ -35,6 +44,10 @@ class Carried:
     service_tier: bool = False
     fingerprint: bool = False
     empty_content: bool = False
+    has_id: bool = True
+    usage_always: bool = False
+    interleaved: bool = True
+    beside: Mapping[str, Any] | None = None
     finishes: Mapping[str, str] = field(default_factory=lambda: _SAME)
 
 
@@ -69,12 +82,55 @@ CARRIED: Mapping[str, Carried] = {
         unsigned_reasoning=False,
         # The provider sends no blank before the arguments, and its SDK cannot read one.
         spelling=str.lstrip,
+        usage_always=True,
+        interleaved=False,
+        finishes=_OF_ANTHROPIC,
+    ),
+    "bedrock_invoke": Carried(
+        id_prefix="msg_bdrk_",
+        models=("claude-sonnet-4-5-20250929", "claude-opus-4-1-20250805"),
+        blocks=True,
+        unsigned_reasoning=False,
+        spelling=str.lstrip,
+        usage_always=True,
+        interleaved=False,
+        finishes=_OF_ANTHROPIC,
+    ),
+    "bedrock_converse": Carried(
+        id_prefix="",
+        models=("",),
+        blocks=True,
+        unsigned_reasoning=False,
+        has_id=False,
+        usage_always=True,
+        interleaved=False,
+        beside={"metrics": {"latencyMs": 0}},
         finishes={
             "stop": "end_turn",
             "length": "max_tokens",
-            "content_filter": "refusal",
+            "content_filter": "content_filtered",
             "tool_calls": "tool_use",
         },
+    ),
+    "cohere": Carried(
+        id_prefix="",
+        models=("",),
+        finishes={
+            "stop": "COMPLETE",
+            "length": "MAX_TOKENS",
+            "content_filter": "ERROR_TOXIC",
+            "tool_calls": "TOOL_CALL",
+        },
+    ),
+    "ollama": Carried(
+        id_prefix="",
+        models=("llama3.2", "qwen3:8b"),
+        created=True,
+        has_id=False,
+        interleaved=False,
+        # They go as values there.
+        spelling=respelt,
+        finishes=_SAME | {"tool_calls": "stop"},
     ),
     "gemini": Carried(
         id_prefix="",
@@ -92,7 +148,7 @@ CARRIED: Mapping[str, Carried] = {
 
 ANYTHING = Carried(
     id_prefix="chatcmpl-",
-    models=tuple(model for it in CARRIED.values() for model in it.models),
+    models=tuple(model for it in CARRIED.values() for model in it.models if model),
     several_choices=True,
     refusal=True,
     blocks=True,

@@ -57,8 +57,9 @@ def cassettes(
 
     Args:
         dialect: The dialects that are spoken, one or several of ``openai_chat``,
-            ``openai_responses``, ``anthropic`` and ``gemini``, and nothing else; None for all,
-            and for what is no model's.
+            ``openai_responses``, ``anthropic``, ``gemini``, ``cohere``, ``ollama``,
+            ``bedrock_converse`` and ``bedrock_invoke``, and nothing else; None for all, and
+            for what is no model's.
         endings: How bodies end, one or several of ``complete``, ``failure``,
             ``closed_by_caller``, ``cancelled`` and ``no_response`` (a failure before there is
             one); any if None.

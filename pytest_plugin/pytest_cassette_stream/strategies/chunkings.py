@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import compress, pairwise
+from zlib import crc32
 
 from hypothesis import strategies as st
 
@@ -13,15 +15,16 @@ __all__ = ("chunkings",)
 
 # Where a network is known to cut and decoders are known to break: within a UTF-8
 # character, between CR and LF, between the two line ends of a blank line, within a field
-# name, within a JSON escape.
+# name, within a JSON escape, before and behind the LF between two lines of JSON.
 _NASTY = re.compile(
     rb"(?=[\x80-\xbf])|(?<=\r)(?=\n)|(?<=\n)(?=\n)|(?<=\n)(?=\r)"
-    rb"|(?<=\nda)(?=ta:)|(?<=data:)|(?<=\\)|(?<=\\u..)(?=..)"
+    rb"|(?<=\nda)(?=ta:)|(?<=data:)|(?<=\\)|(?<=\\u..)(?=..)|(?=\n\{)|(?<=\n)(?=\{)"
 )
 # A cut that is nearly always there and shrinks away like any other: each place costs a
 # choice of its own, so an example with few cuts is always simpler than one with many.
 _NEARLY_ALWAYS = st.sampled_from([False, *[True] * 63])
 _MOST_PLACES = 512
+_PRELUDE = struct.Struct(">III")
 
 
 def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
@@ -39,7 +42,8 @@ def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
     if len(data) < 2:
         return st.just([data] if data else [])
     anywhere = st.integers(1, len(data) - 1)
-    nasty = sorted({it.start() for it in _NASTY.finditer(data) if 0 < it.start() < len(data)})
+    places = [*(it.start() for it in _NASTY.finditer(data)), *_in_frames(data)]
+    nasty = sorted({place for place in places if 0 < place < len(data)})
     cut = st.one_of(anywhere, st.sampled_from(nasty)) if nasty else anywhere
     cuts = [st.sets(cut, max_size=min(len(data) - 1, 40)).map(sorted)]
     cuts += [
@@ -48,6 +52,19 @@ def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
         if 0 < len(places) <= _MOST_PLACES
     ]
     return st.one_of(cuts).map(partial(_cut, data))
+
+
+def _in_frames(data: bytes) -> Iterator[int]:
+    """Where the parts of AWS frames end: lengths, their checksum, headers, payload, checksum."""
+    start = 0
+    while len(data) >= start + _PRELUDE.size:
+        whole, headers, checksum = _PRELUDE.unpack_from(data, start)
+        if whole < _PRELUDE.size or crc32(data[start : start + 8]) != checksum:
+            return
+        end = start + whole
+        head = start + _PRELUDE.size
+        yield from (start + 4, start + 8, head, head + headers, end - 4, end)
+        start = end
 
 
 def _chosen(places: Sequence[int], chosen: Sequence[bool]) -> list[int]:

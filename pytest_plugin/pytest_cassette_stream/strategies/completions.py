@@ -39,10 +39,11 @@ def completions(
     empty answer that stopped.
 
     Args:
-        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini": only what that
-            one carries, in the form in which it comes back. None: whatever a completion may
-            hold; encoders leave out what they have no place for.
-        max_choices: The most choices; "openai_responses" and "anthropic" have one.
+        dialect: "openai_chat", "openai_responses", "anthropic", "gemini", "cohere", "ollama",
+            "bedrock_converse" or "bedrock_invoke": only what that one carries, in the form in
+            which it comes back. None: whatever a completion may hold; encoders leave out what
+            they have no place for.
+        max_choices: The most choices; "openai_chat" and "gemini" alone have several.
         min_calls: The fewest tool calls of each choice.
         max_calls: The most.
         calls: The tool calls; by default `tool_calls`. An id that is there already is left out.
@@ -74,7 +75,7 @@ def completions(
     return made(
         _completion,
         st.sampled_from(_heads(carried)),
-        idents(carried.id_prefix),
+        idents(carried.id_prefix) if carried.has_id else st.just(""),
         choices,
         usages(dialect),
     )
@@ -88,6 +89,7 @@ def _heads(carried: Carried) -> list[dict[str, Any]]:
             "created": created,
             "service_tier": tier,
             "system_fingerprint": fingerprint,
+            "provider_specific_fields": carried.beside,
         }
         for model in carried.models
         for created in ((0, 1_700_000_000) if carried.created else (0,))

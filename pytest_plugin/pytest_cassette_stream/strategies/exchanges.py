@@ -17,6 +17,7 @@ from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.streams import ChunkStream, chunk_streams
 from pytest_cassette_stream.strategies.texts import KINDS
 from pytest_cassette_stream.strategies.tool_calls import tool_calls
+from pytest_cassette_stream.strategies.wires import content_type_of
 
 __all__ = ("BASES", "Exchange", "model_exchanges", "other_exchanges")
 
@@ -25,10 +26,13 @@ BASES = {
     "openai_responses": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
     "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "cohere": "https://api.cohere.com",
+    "ollama": "http://localhost:11434",
+    "bedrock_converse": "https://bedrock-runtime.us-east-1.amazonaws.com",
+    "bedrock_invoke": "https://bedrock-runtime.us-east-1.amazonaws.com",
 }
 """Where each dialect is spoken."""
 
-_EVENTS = {"content-type": ("text/event-stream; charset=utf-8",)}
 _JSON = {"content-type": ("application/json",)}
 _PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n</html>\r\n"
 _TEXTS = st.sampled_from(["Hello", *KINDS.values()])
@@ -62,7 +66,8 @@ def model_exchanges(dialect: str) -> st.SearchStrategy[Exchange]:
 
 def _stream(dialect: str, prompt: str, stream: ChunkStream) -> Exchange:
     request = _asked(dialect, prompt, stream.completion.model, stream=True)
-    return Exchange(request=request, headers=_EVENTS, pieces=stream.events)
+    headers = {"content-type": (content_type_of(dialect),)}
+    return Exchange(request=request, headers=headers, pieces=stream.events)
 
 
 def _whole(dialect: str, prompt: str, completion: ModelResponse) -> Exchange:
@@ -79,7 +84,7 @@ def _error(dialect: str, prompt: str, status: int, message: str) -> Exchange:
 
 def _asked(dialect: str, prompt: str, model: str, *, stream: bool) -> Request:
     call = Call(
-        model=model,
+        model=model or "m",
         messages=[{"role": "user", "content": prompt}],
         stream=stream,
         params={"max_tokens": 100},

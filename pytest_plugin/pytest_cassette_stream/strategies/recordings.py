@@ -28,11 +28,11 @@ from cassette_stream import (
 )
 from pytest_cassette_stream.strategies.exchanges import BASES
 from pytest_cassette_stream.strategies.scripts import Step
+from pytest_cassette_stream.strategies.wires import content_type_of
 
 __all__ = ("cassette_of",)
 
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # whoever runs it, and whenever: the same file
-_EVENTS = (("content-type", "text/event-stream"),)
 
 
 def cassette_of(value: object) -> Cassette:
@@ -65,11 +65,12 @@ def _request(value: object) -> Request:
 
 def _steps(value: object) -> list[Step]:
     body = getattr(value, "body", value)
+    head = Head(200, (("content-type", content_type_of(getattr(value, "dialect", ""))),))
     if isinstance(body, bytes):
-        return [Head(200, _EVENTS), Emit(body)]
+        return [head, Emit(body)]
     several: list[Any] = list(body) if isinstance(body, list | tuple) else []
     if several and all(isinstance(it, bytes) for it in several):
-        return [Head(200, _EVENTS), *map(Emit, several)]
+        return [head, *map(Emit, several)]
     if several and all(isinstance(it, Wait | Head | Emit | Fail) for it in several):
         return several
     raise TypeError(

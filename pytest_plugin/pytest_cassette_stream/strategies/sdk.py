@@ -6,10 +6,13 @@ is checked. A package is imported only when its objects are asked for.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any, TypeAlias, get_args
+
+from cassette_stream.dialects.encoding import compact
 
 __all__ = ("builder", "objects")
 
@@ -20,6 +23,10 @@ _PACKAGES = {
     "openai_responses": ("openai", "openai.types.responses"),
     "anthropic": ("anthropic", "anthropic.types"),
     "gemini": ("google-genai", "google.genai.types"),
+    "cohere": ("cohere", "cohere.v2.types"),
+    "ollama": ("ollama", "ollama"),
+    "bedrock_converse": ("botocore", "botocore.parsers"),
+    "bedrock_invoke": ("botocore", "botocore.parsers"),
 }
 
 
@@ -50,16 +57,28 @@ def builder(dialect: str) -> Callable[[Json], Any]:
             f"installed: pip install {package}",
             name=error.name,
         ) from error
-    match dialect:
-        case "openai_chat":
-            return lambda event: types.ChatCompletionChunk.construct(**event)
-        case "gemini":
-            validate: Callable[[Json], Any] = types.GenerateContentResponse.model_validate
-            return validate
-        case "anthropic":
-            return _of_union(types.RawMessageStreamEvent)
-        case _:
-            return _of_union(types.ResponseStreamEvent)
+    return _BUILDERS[dialect](types)
+
+
+def _of_botocore(parsers: Any, operation: str) -> Callable[[Json], Json]:
+    """What makes of an event the dict that the client gives: without what it does not know."""
+    session = import_module("botocore.session").get_session()
+    service = session.get_service_model("bedrock-runtime")
+    shape = service.operation_model(operation).get_event_stream_output()
+    parser = parsers.EventStreamJSONParser()
+
+    def parse(event: Json) -> Json:
+        [(kind, value)] = event.items()
+        headers = {":message-type": "event", ":event-type": kind}
+        frame = {"headers": headers, "body": compact(value).encode(), "status_code": 200}
+        parsed: Json = parser.parse(frame, shape)
+        return parsed
+
+    return parse
+
+
+def _base64(event: Json) -> str:
+    return b64encode(compact(event).encode()).decode()
 
 
 def _of_union(annotated: Any) -> Callable[[Json], Any]:
@@ -71,3 +90,25 @@ def _of_union(annotated: Any) -> Callable[[Json], Any]:
         for name in get_args(each.model_fields["type"].annotation)
     }
     return lambda event: classes[event["type"]].construct(**event)
+
+
+def _of_gemini(types: Any) -> Callable[[Json], Any]:
+    validate: Callable[[Json], Any] = types.GenerateContentResponse.model_validate
+    return validate
+
+
+def _of_invoke(parsers: Any) -> Callable[[Json], Json]:
+    parse = _of_botocore(parsers, "InvokeModelWithResponseStream")
+    return lambda event: parse({"chunk": {"bytes": _base64(event)}})
+
+
+_BUILDERS: Mapping[str, Callable[[Any], Callable[[Json], Any]]] = {
+    "openai_chat": lambda types: lambda event: types.ChatCompletionChunk.construct(**event),
+    "openai_responses": lambda types: _of_union(types.ResponseStreamEvent),
+    "anthropic": lambda types: _of_union(types.RawMessageStreamEvent),
+    "gemini": _of_gemini,
+    "cohere": lambda types: _of_union(types.V2ChatStreamResponse),
+    "ollama": lambda types: lambda event: types.ChatResponse(**event),
+    "bedrock_converse": lambda parsers: _of_botocore(parsers, "ConverseStream"),
+    "bedrock_invoke": _of_invoke,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,19 +23,19 @@ from cassette_stream import (
     Usage,
     dialects,
 )
-from cassette_stream.wire import SSEDecoder
 from pytest_cassette_stream.strategies import sdk
 from pytest_cassette_stream.strategies.carried import CARRIED
 from pytest_cassette_stream.strategies.completions import completions as all_completions
 from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import one_of, strategy, whole_number
+from pytest_cassette_stream.strategies.wires import events_of
 
 __all__ = ("ChunkStream", "chunk_streams")
 
 As: TypeAlias = Literal["dicts", "chunks", "sdk"]
 _FORMS = ("dicts", "chunks", "sdk")
 # The one with the fewest draws comes first: so the simplest example is the simplest of it.
-_ANY = ("openai_responses", "gemini", "openai_chat", "anthropic")
+_ANY = ("openai_responses", *(name for name in CARRIED if name != "openai_responses"))
 
 _OF_EVERYTHING = ModelResponse(
     id="1",
@@ -47,7 +46,10 @@ _OF_EVERYTHING = ModelResponse(
             message=Message(
                 content="a",
                 refusal="b",
-                thinking_blocks=[Thinking(thinking="c", signature="d"), RedactedThinking(data="e")],
+                thinking_blocks=[
+                    Thinking(thinking="c", signature="d"),
+                    RedactedThinking(data="ZQ=="),
+                ],
                 reasoning_content="c",
                 tool_calls=[
                     ChatCompletionMessageToolCall(
@@ -69,12 +71,14 @@ class ChunkStream:
     Two are equal where all of these are, and a stream shows itself by them.
 
     Args:
-        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini".
+        dialect: "openai_chat", "openai_responses", "anthropic", "gemini", "cohere", "ollama",
+            "bedrock_converse" or "bedrock_invoke".
         completion: What is answered. `expected` holds where the dialect carries all of it, as
             it does for ``completions(dialect=...)``.
         pieces: How texts and arguments are cut into deltas: sizes in characters, taken in
             turn, where a 0 is a delta of nothing; None cuts much as tokens are.
-        interleave: Choices and tool calls take turns, a delta each. Not for "anthropic".
+        interleave: Choices and tool calls take turns, a delta each. Not for "anthropic",
+            "ollama" and Bedrock, where one comes after the other.
         as_: What `chunks` are.
 
     Raises:
@@ -101,14 +105,14 @@ class ChunkStream:
 
     @cached_property
     def events(self) -> tuple[bytes, ...]:
-        """The bytes of each event."""
+        """The bytes of each event, line or frame."""
         options: dict[str, Any] = {}
         if self.pieces is not None:
             options["pieces"] = self._cut
-        if self.dialect != "anthropic":
+        if CARRIED[self.dialect].interleaved:
             options["interleave"] = self.interleave
         elif self.interleave:
-            raise ValueError("anthropic sends one block after the other: interleave is False")
+            raise ValueError(f"{self.dialect} sends one after the other: interleave is False")
         if self.dialect == "openai_chat":
             options["include_usage"] = self.completion.usage is not None
         return tuple(getattr(dialects, self.dialect).encode(self.completion, **options))
@@ -121,7 +125,8 @@ class ChunkStream:
     def chunks(self) -> list[Any]:
         """The stream as its reader gets it, made anew each time, so that it may be changed.
 
-        "dicts" are the JSON of the events, without ``[DONE]``; "chunks" are
+        "dicts" are the JSON of the events, without ``[DONE]``, and for "bedrock_converse" by
+        their types, as in ``{"messageStop": {...}}``; "chunks" are
         `cassette_stream.ModelResponseStream` as `completion` streams them, with a usage chunk
         and without ``_hidden_params``; "sdk" are what the provider's official SDK gives.
         """
@@ -155,8 +160,7 @@ class ChunkStream:
             start += size
 
     def _dicts(self) -> list[dict[str, Any]]:
-        events = SSEDecoder().feed(self.body)
-        return [json.loads(event.data) for event in events if event.data != "[DONE]"]
+        return events_of(self.dialect, self.body)
 
     def _chunks(self) -> list[Any]:
         decoder = getattr(dialects, self.dialect).Decoder()
@@ -179,9 +183,10 @@ def chunk_streams(
     come in turns or one after the other. Shrinks to an empty answer.
 
     Args:
-        dialect: "openai_chat", "openai_responses", "anthropic" or "gemini"; None for any.
+        dialect: "openai_chat", "openai_responses", "anthropic", "gemini", "cohere", "ollama",
+            "bedrock_converse" or "bedrock_invoke"; None for any.
         as_: What `ChunkStream.chunks` are: "dicts", "chunks" (ours) or "sdk" (the objects of
-            openai, anthropic or google-genai).
+            openai, anthropic, google-genai, cohere or ollama, and the dicts of botocore).
         completions: What is answered; by default ``completions(dialect=dialect)``, with up to
             three choices where the dialect has several. Takes a *dialect* too.
 
@@ -209,7 +214,7 @@ def chunk_streams(
         st.just(dialect),
         strategy("completions", completions),
         st.none() | made(_sizes, sizes, st.lists(st.integers(0, 8), max_size=3)),
-        st.just(False) if dialect == "anthropic" else st.booleans(),
+        st.booleans() if carried.interleaved else st.just(False),
         st.just(as_),
     )
 

@@ -6,11 +6,12 @@ Counts add up: what was cached is part of the prompt, what was thought part of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from cassette_stream import CompletionTokensDetails, PromptTokensDetails, Usage
+from pytest_cassette_stream.strategies.carried import CARRIED
 
 __all__ = ("usages",)
 
@@ -39,11 +40,12 @@ class _Counts:
 
 
 def usages(dialect: str | None) -> st.SearchStrategy[Usage | None]:
-    """None where the provider told none, which Anthropic always does."""
+    """None where the provider told none; Anthropic and Bedrock always do."""
     tokens = st.integers(0, 500)
     told = st.builds(_Counts, *[tokens] * 5, st.booleans(), st.booleans())
     usage = told.map(_TELLERS.get(dialect or "", _as_openai))
-    return usage if dialect == "anthropic" else st.none() | usage
+    always = dialect is not None and CARRIED[dialect].usage_always
+    return usage if always else st.none() | usage
 
 
 def _as_openai(counts: _Counts) -> Usage:
@@ -75,7 +77,44 @@ def _as_gemini(counts: _Counts) -> Usage:
     return usage
 
 
+def _as_converse(counts: _Counts) -> Usage:
+    """What was thought is not told apart there."""
+    usage = _as_anthropic(replace(counts, completion_details=False))
+    usage.total_tokens = usage.prompt_tokens + usage.completion_tokens
+    return usage
+
+
+def _as_cohere(counts: _Counts) -> Usage:
+    """What was billed is told beside what was counted; nothing there is written to a cache."""
+    usage = counts.usage(
+        PromptTokensDetails(cached_tokens=counts.cached) if counts.prompt_details else None,
+        CompletionTokensDetails(reasoning_tokens=counts.thought)
+        if counts.completion_details
+        else None,
+    )
+    billed = {"input_tokens": counts.fresh, "output_tokens": usage.completion_tokens}
+    usage.extras = {"billed_units": billed}
+    return usage
+
+
+def _as_ollama(counts: _Counts) -> Usage:
+    """How long it took is told as well, in nanoseconds."""
+    usage = counts.usage(None, None)
+    read, written = usage.prompt_tokens * 1_000_003, usage.completion_tokens * 20_000_007
+    usage.extras = {
+        "total_duration": 50_000_001 + read + written,
+        "load_duration": 50_000_001,
+        "prompt_eval_duration": read,
+        "eval_duration": written,
+    }
+    return usage
+
+
 _TELLERS: Mapping[str, Callable[[_Counts], Usage]] = {
     "anthropic": _as_anthropic,
+    "bedrock_converse": _as_converse,
+    "bedrock_invoke": _as_anthropic,
+    "cohere": _as_cohere,
     "gemini": _as_gemini,
+    "ollama": _as_ollama,
 }
