@@ -20,8 +20,19 @@ from cassette_stream.chunks import (
     Usage,
 )
 from cassette_stream.clock import VirtualClock
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
+from cassette_stream.faults import Expect, FaultInfo
 from cassette_stream.faults.dialect import Dialect
+from cassette_stream.faults.framing import Framing
 from cassette_stream.script import Emit, Head, Script, Step, Wait
 from cassette_stream.transport.desk import Play
 from cassette_stream.transport.httpx import async_transport, sync_transport
@@ -31,15 +42,53 @@ ENCODERS = {
     "openai_responses": openai_responses,
     "anthropic": anthropic,
     "gemini": gemini,
+    "cohere": cohere,
+    "ollama": ollama,
+    "bedrock_converse": bedrock_converse,
+    "bedrock_invoke": bedrock_invoke,
 }
 MODELS = {
     "openai_chat": "openai/gpt-4o-mini",
     "openai_responses": "openai/responses/gpt-4o-mini",
     "anthropic": "anthropic/claude-sonnet-4-5",
     "gemini": "gemini/gemini-2.5-flash",
+    "cohere": "cohere/command-a-03-2025",
+    "ollama": "ollama/llama3.2",
+    "bedrock_converse": "bedrock/amazon.nova-lite-v1:0",
+    "bedrock_invoke": "bedrock/invoke/anthropic.claude-sonnet-4-20250514-v1:0",
+}
+BASE = "https://bedrock-runtime.us-east-1.amazonaws.com"
+BASES = {"bedrock_converse": BASE, "bedrock_invoke": BASE}
+"""Where a dialect is spoken, if its provider has more places than one."""
+CONTENT_TYPES = {
+    "ollama": "application/x-ndjson",
+    "bedrock_converse": "application/vnd.amazon.eventstream",
+    "bedrock_invoke": "application/vnd.amazon.eventstream",
 }
 SPOKEN: tuple[Dialect, ...] = tuple(ENCODERS)  # type: ignore[arg-type]  # by their names
 """The dialects that streams to break are told in."""
+FRAMINGS: dict[str, Framing] = {
+    "ollama": "ndjson",
+    "bedrock_converse": "aws",
+    "bedrock_invoke": "aws",
+}
+IN_SSE: tuple[Dialect, ...] = tuple(it for it in SPOKEN if it not in FRAMINGS)
+
+
+def has(info: FaultInfo, dialect: str) -> bool:
+    """Whether a stream of *dialect* can be broken like this."""
+    return info.has(words_of(dialect), FRAMINGS.get(dialect, "sse"))
+
+
+def expected(info: FaultInfo, dialect: str) -> Expect:
+    """What a correct client of *dialect* does."""
+    return info.expected(words_of(dialect))
+
+
+def words_of(dialect: str) -> Dialect:
+    # The events in Bedrock's chunks are Anthropic's, and that is what a fault knows them as.
+    return "anthropic" if dialect == "bedrock_invoke" else dialect  # type: ignore[return-value]
+
 
 TEXT = 'Grüße 🎉 "so" aus Köln, und noch ein paar Worte.'
 
@@ -66,7 +115,8 @@ def answer(*, calls: bool = False) -> ModelResponse:
 
 def stream(dialect: Dialect, *, calls: bool = False, gap: float = 0.05) -> list[Step]:
     """The stream of that answer: a head, and one event a chunk, *gap* seconds apart."""
-    steps: list[Step] = [Wait(0.2), Head(200, (("content-type", "text/event-stream"),))]
+    kind = CONTENT_TYPES.get(dialect, "text/event-stream")
+    steps: list[Step] = [Wait(0.2), Head(200, (("content-type", kind),))]
     for event in ENCODERS[dialect].encode(answer(calls=calls)):
         steps += [Wait(gap), Emit(event)]
     return steps
@@ -126,6 +176,7 @@ def outcome(
         "messages": [{"role": "user", "content": "hi"}],
         "stream": True,
         "api_key": "none",
+        "api_base": BASES.get(dialect),
         "timeout": 30.0,
         "num_retries": 0,
     } | options

@@ -7,25 +7,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from breaking import ENCODERS, answer
+from breaking import BASE, CONTENT_TYPES, ENCODERS, answer
 
 from cassette_stream.cassette import Cassette, Interaction, Request, Response, dumps
 from cassette_stream.chunks import Message
-from cassette_stream.faults.dialect import Dialect
 
-URLS: dict[Dialect, str] = {
+URLS: dict[str, str] = {
     "openai_chat": "https://api.openai.com/v1/chat/completions",
     "openai_responses": "https://api.openai.com/v1/responses",
     "anthropic": "https://api.anthropic.com/v1/messages",
     "gemini": "https://generativelanguage.googleapis.com/v1beta/models/"
     "gemini-2.5-flash:streamGenerateContent?alt=sse",
+    "cohere": "https://api.cohere.com/v2/chat",
+    "ollama": "http://localhost:11434/api/chat",
+    "bedrock_converse": f"{BASE}/model/amazon.nova-lite-v1%3A0/converse-stream",
+    "bedrock_invoke": f"{BASE}/model/anthropic.claude-sonnet-4-20250514-v1%3A0/"
+    "invoke-with-response-stream",
 }
 MATCH_ON = ("method", "url")
 QUESTION: Any = [{"role": "user", "content": "hi"}]
 TEXT = 'Grüße 🎉 "so".'
 
 
-def record(path: Path, dialect: Dialect, *, calls: bool = False) -> Path:
+def record(path: Path, dialect: str, *, calls: bool = False) -> Path:
     """A recording at *path*: text, and with *calls* reasoning before it and two calls behind.
 
     The head comes after 200 ms and then an event each 50 ms, one to a frame.
@@ -42,7 +46,7 @@ def record(path: Path, dialect: Dialect, *, calls: bool = False) -> Path:
         request=Request(method="POST", url=URLS[dialect]),
         response=Response(
             status=200,
-            headers={"content-type": ("text/event-stream",)},
+            headers={"content-type": (CONTENT_TYPES.get(dialect, "text/event-stream"),)},
             head_after_us=200_000,
             body=b"".join(events),
             sizes=array("q", map(len, events)),

@@ -27,7 +27,8 @@ from cassette_stream.chunks import (
     PromptTokensDetails,
     Usage,
 )
-from cassette_stream.wire import SSEDecoder
+from cassette_stream.faults.edit import events_in
+from cassette_stream.script import Emit
 
 many = settings(max_examples=300 if SOAK else 20, deadline=None)
 RESPONSES: TypeAdapter[Any] = TypeAdapter(openai.types.responses.ResponseStreamEvent)
@@ -59,9 +60,12 @@ def completions(draw: st.DrawFn) -> ModelResponse:
 
 
 def events_of(dialect: str, response: ModelResponse) -> list[dict[str, Any]]:
-    body = b"".join(ENCODERS[dialect].encode(response))
-    found = [event.data for event in SSEDecoder().decode([body])]
-    return [json.loads(data) for data in found if data != "[DONE]"]
+    seen = events_in(map(Emit, ENCODERS[dialect].encode(response)))
+    return [
+        json.loads(it.text) if it.framing == "aws" else it.value
+        for it in seen
+        if it.data != "[DONE]"
+    ]
 
 
 def as_chunks(response: ModelResponse) -> list[Any]:
@@ -79,6 +83,18 @@ def as_messages(response: ModelResponse) -> list[Any]:
     return [MESSAGES.validate_python(it) for it in found]
 
 
+def as_botocore(dialect: str) -> Any:
+    """As botocore gives them: an event with its name around it, or a chunk with bytes."""
+
+    def told(response: ModelResponse) -> list[Any]:
+        events = events_in(map(Emit, ENCODERS[dialect].encode(response)))
+        if dialect == "bedrock_invoke":
+            return [{"chunk": {"bytes": seen.text}} for seen in events]
+        return [{seen.name: seen.value} for seen in events]
+
+    return told
+
+
 def as_dicts(dialect: str) -> Any:
     return lambda response: events_of(dialect, response)
 
@@ -89,6 +105,8 @@ FORMS = {
     "openai_chunks": as_chunks,
     "openai_responses": as_responses,
     "anthropic_events": as_messages,
+    "converse_of_botocore": as_botocore("bedrock_converse"),
+    "invoke_of_botocore": as_botocore("bedrock_invoke"),
     **{f"{dialect}_dicts": as_dicts(dialect) for dialect in ENCODERS},
 }
 
@@ -119,7 +137,9 @@ def test_a_finish_is_told_by_the_stream_and_not_by_its_beginning(
     events = list(ENCODERS[dialect].encode(response))
     marks = (b'"finish_reason":"', b'"finishReason": "', b'"stop_reason":"')
     marks += (b'"type":"response.completed"', b'"type":"response.incomplete"')
-    first = next(n for n, event in enumerate(events) if any(mark in event for mark in marks))
+    marks += (b'"done_reason":"', b'"stopReason":"')
+    said = [b"".join(it.text for it in events_in([Emit(event)])) for event in events]
+    first = next(n for n, text in enumerate(said) if any(mark in text for mark in marks))
     upto = data.draw(st.integers(0, len(events)))
 
     assert tells_finish(b"".join(events[:upto])) is (upto > first)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking import MODELS, SPOKEN
+from breaking import BASES, MODELS, SPOKEN, has
 from support import SOAK
 from sweeping import MATCH_ON, QUESTION, record
 
@@ -24,26 +24,26 @@ from cassette_stream.faults.dialect import Dialect
 OPTIONS: dict[str, Any] = {"stream": True, "api_key": "none", "total_timeout": 60.0}
 
 
-def ours(model: str) -> Any:
-    stream = completion(model, QUESTION, **OPTIONS)
+def ours(model: str, base: str | None) -> Any:
+    stream = completion(model, QUESTION, api_base=base, **OPTIONS)
     for _ in stream:
         pass
     return stream.response
 
 
-async def aours(model: str) -> Any:
-    async with await acompletion(model, QUESTION, **OPTIONS) as stream:
+async def aours(model: str, base: str | None) -> Any:
+    async with await acompletion(model, QUESTION, api_base=base, **OPTIONS) as stream:
         async for _ in stream:
             pass
     return stream.response
 
 
-def pieces(model: str) -> Iterator[Any]:
-    return completion(model, QUESTION, **OPTIONS)
+def pieces(model: str, base: str | None) -> Iterator[Any]:
+    return completion(model, QUESTION, api_base=base, **OPTIONS)
 
 
-async def apieces(model: str) -> AsyncIterator[Any]:
-    return await acompletion(model, QUESTION, **OPTIONS)
+async def apieces(model: str, base: str | None) -> AsyncIterator[Any]:
+    return await acompletion(model, QUESTION, api_base=base, **OPTIONS)
 
 
 ASKS = {"sync": ours, "asyncio": aours, "trio": aours}
@@ -55,34 +55,21 @@ SOME_SWEEPS = [
 ]
 SWEEPS = [(dialect, said, way) for dialect in SPOKEN for said in ("text", "calls") for way in ASKS]
 
-NOT_SHOWN: dict[Dialect, set[str]] = {
-    "openai_chat": {
-        "sem.dropped",
-        "sem.duplicated",
-        "sem.empty_success",
-        "sem.reordered",
-        "sem.replay_after_retry",
-    },
+UNORDERED = {"sem.dropped", "sem.duplicated", "sem.empty_success", "sem.reordered"}
+NOT_SHOWN: dict[str, set[str]] = {
+    "openai_chat": {*UNORDERED, "sem.replay_after_retry"},
     # Its events are numbered.
     "openai_responses": {"sem.empty_success"},
-    # It begins with an event of its own, so that a second beginning is seen.
-    "anthropic": {"sem.dropped", "sem.duplicated", "sem.empty_success", "sem.reordered"},
-    "gemini": {
-        "sem.dropped",
-        "sem.duplicated",
-        "sem.empty_success",
-        "sem.reordered",
-        "sem.replay_after_retry",
-    },
+    **{key: {*UNORDERED, "sem.replay_after_retry"} for key in ("gemini", "ollama")},
+    # They begin with an event of its own, so that a second beginning is seen.
+    **dict.fromkeys(("anthropic", "cohere", "bedrock_converse", "bedrock_invoke"), UNORDERED),
 }
 """By dialect, what passes silently, since no byte tells of it."""
 
-WITHOUT_CALLS: dict[Dialect, set[str]] = {
-    "openai_chat": {"sem.tool_cut", "sem.tool_delta"},
-    "openai_responses": {"sem.tool_cut", "sem.tool_delta"},
-    "anthropic": {"sem.tool_cut", "sem.tool_delta"},
-    # Its calls come whole, and a cut one is a finish reason.
-    "gemini": {"sem.tool_delta"},
+WITHOUT_CALLS: dict[str, set[str]] = {
+    **{key: {"sem.tool_cut", "sem.tool_delta"} for key in SPOKEN},
+    # Their calls come whole: Gemini's cut one is a finish reason, Ollama has none.
+    **{key: {"sem.tool_delta"} for key in ("gemini", "ollama")},
 }
 """What cannot strike an answer of text alone."""
 
@@ -99,7 +86,7 @@ def swept(subject: Any, dialect: Dialect, path: Path, faults: Any, way: str, **m
         subject,
         path,
         faults,
-        args=(MODELS[dialect],),
+        args=(MODELS[dialect], BASES.get(dialect)),
         match_on=MATCH_ON,
         backend="trio" if way == "trio" else "asyncio",
         **more,
@@ -129,7 +116,7 @@ def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
     assert silent.keys() <= NOT_SHOWN[dialect]
     assert silent.keys() == NOT_SHOWN[dialect] or (said == "calls" and not SOAK)
     tried, struck = ({it.fault for it in results} for results in (report.results, report.tried))
-    assert tried == {fault.id for fault in catalogue().values() if fault.has(dialect)}
+    assert tried == {fault.id for fault in catalogue().values() if has(fault, dialect)}
     assert tried - struck == NO_HOLD[way] | (WITHOUT_CALLS[dialect] if said == "text" else set())
     assert not [it.rule for it in report.results if it.real_time or it.missed]
     assert not [it.rule for it in report.results if it.recovered is False]
@@ -155,7 +142,7 @@ def test_together_the_sweeps_try_the_whole_catalogue() -> None:
     struck = {"end.abandoned"}  # where nothing is left behind
     for dialect, said, way in SOME_SWEEPS:
         vain = NO_HOLD[way] | (WITHOUT_CALLS[dialect] if said == "text" else set())
-        struck |= {it.id for it in catalogue().values() if it.has(dialect)} - vain
+        struck |= {it.id for it in catalogue().values() if has(it, dialect)} - vain
 
     assert struck == catalogue().keys()
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from breaking import ENCODERS, SPOKEN, answer
+from breaking import ENCODERS, IN_SSE, answer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import SOAK
@@ -38,7 +38,7 @@ PATHS = ("choices[0].delta.content", "choices[*].finish_reason", "type", "$.inde
 @st.composite
 def answers(draw: st.DrawFn) -> bytes:
     """The body of an answer in one of the dialects, with any line ends, comments, and a loose end."""
-    body = b"".join(ENCODERS[draw(st.sampled_from(SPOKEN))].encode(answer()))
+    body = b"".join(ENCODERS[draw(st.sampled_from(IN_SSE))].encode(answer()))
     body = body.replace(b"\r\n", b"\n")
     if draw(st.booleans()):
         body = b": hello\n\n" + body.replace(b"\n\n", b"\n\n: still here\n\n", 3)

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from breaking import ENCODERS, LIBRARIES, SPOKEN, answer, outcome, stream, told
+from breaking import ENCODERS, FRAMINGS, LIBRARIES, SPOKEN, answer, expected, outcome, stream, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,12 +236,22 @@ ONCE = {
 """What is not asked again: it would be the same, or an answer has begun."""
 
 
-def expected(spec: str, dialect: Any) -> Any:
+UNTYPED = {"cohere", "ollama", "bedrock_converse", "bedrock_invoke"}
+"""Those whose errors say which they are by the status or in a header."""
+
+
+def due(spec: str, dialect: Any) -> Any:
     id_ = spec.partition("@")[0]
     info = ROWS[id_]
     if spec == "head.200_empty@kind=terminator":
+        if dialect in {"ollama", "bedrock_converse"}:  # there is none
+            return None
         return (EmptyStreamError, StreamTruncatedError)
-    return MET.get(id_) if info.expected(dialect) == "raises" else None
+    if spec == "head.200_empty@kind=comments" and FRAMINGS.get(dialect) == "aws":
+        return None
+    if spec == "head.200_json_error" and dialect in UNTYPED:
+        return APIError
+    return MET.get(id_) if expected(info, dialect) == "raises" else None
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -250,7 +260,7 @@ def expected(spec: str, dialect: Any) -> Any:
 def test_a_client_gives_the_answer_or_says_what_is_wrong(
     spec: str, dialect: Any, *, is_async: bool
 ) -> None:
-    fault, kind = parse(spec), expected(spec, dialect)
+    fault, kind = parse(spec), due(spec, dialect)
     for library in LIBRARIES.values():
         met = outcome(
             lambda _: fault(iter(stream(dialect))), dialect, is_async=is_async, library=library
@@ -315,7 +325,9 @@ def fields_of(spec: str, dialect: Any = "openai_chat", *fields: tuple[str, str])
 @dialects
 def test_an_error_is_told_in_the_words_of_the_provider(status: int, dialect: Any) -> None:
     got = apply(parse(f"head.{status}"), stream(dialect))
-    message = json.loads(sent(got))["error"]["message"]
+    value = json.loads(sent(got))
+    error = value.get("error", value)
+    message = error if isinstance(error, str) else error["message"]
 
     assert head_of(got).status == status
     assert sent(got) == ENCODERS[dialect].encode_error_body(status, message)

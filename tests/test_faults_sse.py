@@ -12,8 +12,24 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_faults import apply, events_of, sent
 
-from cassette_stream.exceptions import APIError, MalformedStreamError, PlanError, Timeout
-from cassette_stream.faults import AfterText, Byte, Event, Rule, When, parse, sse, text_of
+from cassette_stream.exceptions import (
+    APIError,
+    MalformedStreamError,
+    PlanError,
+    StreamTruncatedError,
+    Timeout,
+)
+from cassette_stream.faults import (
+    AfterText,
+    Byte,
+    Event,
+    Rule,
+    When,
+    parse,
+    parse_rule,
+    sse,
+    text_of,
+)
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
 
 if TYPE_CHECKING:
@@ -46,6 +62,7 @@ ENDLESS = ("sse.keepalive_stall",)
 ENDING = ("sse.bare_error",)
 ERRORS: dict[str, type[APIError]] = {
     "sse.keepalive_stall": Timeout,
+    "sse.newlines": StreamTruncatedError,
     "sse.comment_as_data": MalformedStreamError,
     "sse.no_final_blank": APIError,
     "sse.two_spaces": APIError,
@@ -71,7 +88,10 @@ TAKES_OUT = {"sse.no_space", "sse.event_missing", "sse.no_final_blank"}
 SAYS_THE_SAME = [
     it for it in laws.rules("sse") if it.at is None and it.fault != "sse.no_final_blank"
 ]
-NOTHING_TO_DO = [(Rule("sse.newlines", parameters={"kind": "crlf"}), "gemini")]  # it has CRLF
+NOTHING_TO_DO = [
+    (Rule("sse.newlines", parameters={"kind": "crlf"}), "gemini"),  # it has CRLF
+    (parse_rule("sse.keepalive_stall@event=2,kind=ping"), "ollama"),  # lines have no pings
+]
 BODIES = params("sse", without=ENDLESS)
 places = st.integers(1, 30)
 

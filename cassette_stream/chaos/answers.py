@@ -7,9 +7,12 @@ answers can be compared that differ in what does not count: ids, dates, token co
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -31,14 +34,16 @@ from cassette_stream.dialects import (
     openai_chat,
     openai_responses,
 )
+from cassette_stream.dialects.aws_frames import frame
 from cassette_stream.exceptions import APIError
-from cassette_stream.faults.dialect import dialect_of
+from cassette_stream.faults.dialect import Dialect, dialect_of
 from cassette_stream.faults.edit import events_in
+from cassette_stream.faults.sem.words import kind_in
 from cassette_stream.script import Emit
 
 __all__ = ("Answer", "Call", "answer_of", "tells_finish")
 
-_DIALECTS: dict[str, ModuleType] = {
+_DIALECTS: dict[Dialect, ModuleType] = {
     "anthropic": anthropic,
     "bedrock_converse": bedrock_converse,
     "cohere": cohere,
@@ -53,6 +58,9 @@ _FINISH = re.compile(
     rb'|"type"\s*:\s*"response\.(?:completed|failed|incomplete)"'
 )
 """How the dialects tell it, in bytes that no decoder of ours may be able to read."""
+
+
+_CHUNK = re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/]+=*)"')
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -105,7 +113,7 @@ def answer_of(value: object) -> Answer | None:
 
 def tells_finish(body: bytes) -> bool:
     """Whether the stream *body*, as far as it goes, tells a finish reason, however broken it is."""
-    if _FINISH.search(body):
+    if _FINISH.search(body) or any(map(_FINISH.search, _in_base64(body))):
         return True
     events = events_in([Emit(body)])
     name = next((seen.dialect for seen in reversed(events)), None)
@@ -116,6 +124,13 @@ def tells_finish(body: bytes) -> bool:
     speaks = bedrock_invoke if is_framed else _DIALECTS[name]
     chunks = _fed(speaks.Decoder(strict=False), [body])
     return any(choice.finish_reason is not None for chunk in chunks for choice in chunk.choices)
+
+
+def _in_base64(body: bytes) -> Iterator[bytes]:
+    """What the chunks of Bedrock's frames hold, wherever they are in *body*."""
+    for found in _CHUNK.finditer(body):
+        with suppress(binascii.Error):
+            yield base64.b64decode(found[1])
 
 
 def _plain(value: object) -> Any:
@@ -132,11 +147,16 @@ def _plain(value: object) -> Any:
 
 def _whole(body: bytes) -> Answer | None:
     """The answer that *body* is, where it is no stream."""
+    value = _loaded(body)
+    return _of_whole(value) if isinstance(value, dict) else None
+
+
+def _loaded(text: bytes) -> Any:
+    """The JSON value that *text* is, None if it is none."""
     try:
-        value = json.loads(body)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _of_whole(value) if isinstance(value, dict) else None
 
 
 def _of_whole(value: dict[str, Any]) -> Answer | None:
@@ -149,27 +169,49 @@ def _of_whole(value: dict[str, Any]) -> Answer | None:
         return None
 
 
-def _whole_dialect(value: dict[str, Any]) -> str | None:
+def _whole_dialect(value: dict[str, Any]) -> Dialect | None:
     if value.get("type") == "message":
         return "anthropic"
     if value.get("object") == "response":
         return "openai_responses"
     if "candidates" in value:
         return "gemini"
+    if "output" in value and "stopReason" in value:
+        return "bedrock_converse"
+    if "message" in value:
+        return "ollama" if "done" in value else "cohere"
     return "openai_chat" if "choices" in value else None
 
 
 def _of_stream(values: list[Any]) -> Answer | None:
     if all(isinstance(value, str) for value in values):
         return Answer("".join(values))
+    values = [_opened(value) for value in values]
     name = dialect_of(values)
     if name is None:
         return None
-    if name == "bedrock_converse":  # an event has its type beside it, so these say too little
-        return None
-    before, behind = (b"", b"\n") if name == "ollama" else (b"data: ", b"\n\n")
-    pieces = (before + _json(value) + behind for value in values)
+    pieces = (_piece(value, name) for value in values)
     return _folded(_fed(_DIALECTS[name].Decoder(strict=False), pieces))
+
+
+def _opened(value: Any) -> Any:
+    """The event in a *value* of botocore's, which has its name around it, or is in a chunk."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    [(name, inner)] = value.items()
+    if not isinstance(inner, dict):
+        return value
+    if name == "chunk" and isinstance(event := inner.get("bytes"), bytes):
+        return _loaded(event)
+    return inner if kind_in(inner, "bedrock_converse") == name else value
+
+
+def _piece(value: Any, dialect: Dialect) -> bytes:
+    """The event with the JSON *value*, as its provider sends it."""
+    if dialect == "bedrock_converse":
+        kind = kind_in(value, dialect) if isinstance(value, dict) else ""
+        return frame(kind or "unknown", _json(value))
+    return _json(value) + b"\n" if dialect == "ollama" else b"data: " + _json(value) + b"\n\n"
 
 
 def _fed(decoder: Any, pieces: Iterable[bytes]) -> Iterator[ModelResponseStream]:

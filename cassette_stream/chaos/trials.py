@@ -34,6 +34,7 @@ from cassette_stream.faults import (
 from cassette_stream.faults.dialect import Dialect
 from cassette_stream.faults.draws import draw
 from cassette_stream.faults.edit import Seen, events_in
+from cassette_stream.faults.framing import Framing
 from cassette_stream.faults.inside import offset_inside
 from cassette_stream.faults.rule import info_of
 from cassette_stream.script import Emit, Step, Wait
@@ -63,6 +64,10 @@ class Recorded:
     @property
     def dialect(self) -> Dialect | None:
         return next((seen.dialect for seen in reversed(self.events)), None)
+
+    @property
+    def framing(self) -> Framing | None:
+        return next((seen.framing for seen in self.events), None)
 
     @property
     def bytes(self) -> int:
@@ -184,7 +189,7 @@ def _variants(
     info: FaultInfo, reply: Recorded, positions: Positions, seed: int
 ) -> Iterator[tuple[Place | None, dict[str, object]]]:
     """Where and how the fault is told of one reply; once in vain, if it does nothing there."""
-    if not info.has(reply.dialect):
+    if not info.has(reply.dialect, reply.framing):
         return
     told = False
     for at in _places(info, reply, positions, seed):

@@ -81,6 +81,7 @@ class FaultInfo:
         """What a correct client of *dialect* does."""
         return self.expect if dialect is None else self.expects.get(dialect, self.expect)
 
-    def has(self, dialect: Dialect | None) -> bool:
-        """Whether a stream of *dialect* can be broken like this."""
-        return self.dialects is None or dialect in self.dialects
+    def has(self, dialect: Dialect | None, framing: Framing | None = None) -> bool:
+        """Whether a stream of *dialect* can be broken like this, in its *framing* if given."""
+        is_framed = framing is None or self.framings is None or framing in self.framings
+        return is_framed and (self.dialects is None or dialect in self.dialects)

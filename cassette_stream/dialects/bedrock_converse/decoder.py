@@ -38,6 +38,9 @@ __all__ = ("Decoder",)
 # The padding hides from eavesdroppers how long a text is; it says nothing.
 _PADDING: Final = "p"
 
+# What contradicts a block of a call; a kind that is yet to come may be anywhere.
+_OF_NO_CALL: Final = frozenset({"citation", "reasoningContent", "text"})
+
 
 class _ToolUse(msgspec.Struct, gc=False):
     input: str
@@ -168,7 +171,7 @@ class Decoder(EventDecoder):
         for kind in delta:
             block = self._blocks.get(index)
             calls = block is not None and block.kind in CALLS
-            if (kind == "toolUse") != calls:
+            if kind in _OF_NO_CALL if calls else kind == "toolUse":
                 of = "not open" if block is None else f"of {block.kind}"
                 raise StreamProtocolError(f"a {kind} in content block {index}, {of}", body=value)
             if block is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cassette_stream.faults.dialect import DIALECTS
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.place import Event
@@ -66,6 +67,7 @@ TRAILING = FaultInfo(
     description="Bytes or events come behind the event that says that the answer is over.",
     reference="openai/openai-python#3440",
     make=Trailing,
-    dialects=frozenset({"openai_chat", "openai_responses", "anthropic"}),
+    # Gemini says of no event that it is the last.
+    dialects=frozenset(DIALECTS) - {"gemini"},
     parameters=(_KIND,),
 )

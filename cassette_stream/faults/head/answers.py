@@ -11,7 +11,7 @@ from cassette_stream.faults.head.found import (
     JSON,
     answer,
     before_head,
-    dialect_ahead,
+    seen_ahead,
     spoken,
 )
 from cassette_stream.faults.head.pages import APP
@@ -19,7 +19,7 @@ from cassette_stream.faults.head.statuses import error_body
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter
 from cassette_stream.faults.reframe import without
-from cassette_stream.faults.seen import dialect_in
+from cassette_stream.faults.seen import Seen
 from cassette_stream.script import Emit, Script, Step
 
 __all__ = ("ANSWERS", "Empty", "Html", "JsonCompletion", "JsonError")
@@ -44,7 +44,7 @@ class JsonError:
     def __call__(self, script: Script) -> Script:
         head = yield from before_head(script)
         if head is not None:
-            body = error_body(dialect_ahead(script), 500)
+            body = error_body(seen_ahead(script), 500)
             yield from answer(head, 200, body, content_type=JSON)
 
 
@@ -78,10 +78,10 @@ def _whole_answer(steps: Iterable[Step]) -> bytes | None:
     """The answer that *steps* stream, as its provider sends it at once; None if it is not whole."""
     from cassette_stream.chunks import ResponseAccumulator  # noqa: PLC0415 - as in `spoken`
 
-    dialect = dialect_in(steps)
-    if dialect is None:
+    seen = seen_ahead(iter(steps))
+    if seen is None:
         return None
-    module, answered = spoken(dialect), ResponseAccumulator()
+    module, answered = spoken(seen), ResponseAccumulator()
     decoder = module.Decoder()
     try:
         for step in steps:
@@ -95,6 +95,8 @@ def _whole_answer(steps: Iterable[Step]) -> bytes | None:
     return body
 
 
+_STOP = b'{"type":"message_stop"}'
+_DONE = b"data: [DONE]\n\n"
 _KIND = Parameter(
     name="kind",
     default="empty",
@@ -107,8 +109,9 @@ _KIND = Parameter(
 class Empty:
     """The head comes, and a body without an event that says anything.
 
-    *kind* is ``empty``, ``comments`` or ``terminator``: ``message_stop`` of Anthropic's, else
-    ``[DONE]``.
+    *kind* is ``empty``, ``comments``, which are blank lines in NDJSON, or ``terminator``:
+    ``message_stop`` of Anthropic's, else ``[DONE]``. A stream that has no such thing is left
+    whole.
     """
 
     kind: str = "empty"
@@ -120,12 +123,33 @@ class Empty:
         head = yield from before_head(script)
         if head is None:
             return
+        held: list[Step] = []
+        body = b"" if self.kind == "empty" else self._body(seen_ahead(_noted(script, held)))
+        if body is None:
+            yield head
+            yield from held
+            yield from script
+            return
         yield without(head, "content-length")
+        if body:
+            yield Emit(body)
+
+    def _body(self, seen: Seen | None) -> bytes | None:
+        """What says nothing in a stream with the event *seen*; None if there is no such thing."""
+        framing = "sse" if seen is None else seen.framing
         if self.kind == "comments":
-            yield Emit(b": keep-alive\n\n" * 3)
-        elif self.kind == "terminator":
-            stop = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-            yield Emit(stop if dialect_ahead(script) == "anthropic" else b"data: [DONE]\n\n")
+            return {"sse": b": keep-alive\n\n" * 3, "ndjson": b"\n" * 3}.get(framing)
+        if seen is None or framing == "sse":
+            is_named = seen is not None and seen.dialect == "anthropic"
+            return b"event: message_stop\ndata: %b\n\n" % _STOP if is_named else _DONE
+        return seen.event(_STOP) if seen.dialect == "anthropic" else None
+
+
+def _noted(script: Script, held: list[Step]) -> Script:
+    """The *script*; each of its steps is added to *held*."""
+    for step in script:
+        held.append(step)
+        yield step
 
 
 _NOTHING = "nothing: the response is whole, and its status 200"

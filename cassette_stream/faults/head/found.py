@@ -7,15 +7,12 @@ script without a head, which failed before it, is left whole.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cassette_stream.faults.seen import Heard
+from cassette_stream.faults.seen import Heard, Seen
 from cassette_stream.script import Emit, Head, Script, Step
 
-if TYPE_CHECKING:
-    from cassette_stream.faults.dialect import Dialect
-
-__all__ = ("HTML", "JSON", "Fields", "answer", "before_head", "dialect_ahead", "spoken")
+__all__ = ("HTML", "JSON", "Fields", "answer", "before_head", "seen_ahead", "spoken")
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -45,8 +42,8 @@ def answer(
         yield Emit(body)
 
 
-def dialect_ahead(script: Script) -> Dialect | None:
-    """The dialect that the next events of *script* tell, which is read until one does.
+def seen_ahead(script: Script) -> Seen | None:
+    """The next event of *script* that tells its dialect; it is read until one does.
 
     None if it ends before that, or if 10,000 steps tell nothing.
     """
@@ -54,15 +51,16 @@ def dialect_ahead(script: Script) -> Dialect | None:
     for number, _ in enumerate(heard.listen(script)):
         for seen, _ in heard.new:
             if seen.dialect is not None:
-                return seen.dialect
+                return seen
         heard.new.clear()
         if number == _MOST_STEPS:
             break
     return None
 
 
-def spoken(dialect: Dialect) -> Any:
-    """The module that speaks *dialect*, both ways."""
+def spoken(seen: Seen) -> Any:
+    """The module that speaks as *seen* does, both ways; the event tells its dialect."""
     from cassette_stream import dialects  # noqa: PLC0415 - only those who fake answers pay for it
 
-    return getattr(dialects, dialect)
+    in_chunks = seen.dialect == "anthropic" and seen.framing == "aws"
+    return getattr(dialects, "bedrock_invoke" if in_chunks else str(seen.dialect))

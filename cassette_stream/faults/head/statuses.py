@@ -21,12 +21,13 @@ from cassette_stream.faults.head.found import (
     Fields,
     answer,
     before_head,
-    dialect_ahead,
+    seen_ahead,
     spoken,
 )
 from cassette_stream.faults.head.pages import BAD_GATEWAY, BLOCKED, TIMED_OUT
 from cassette_stream.faults.info import FaultInfo
 from cassette_stream.faults.parameter import Parameter
+from cassette_stream.faults.seen import Seen
 from cassette_stream.script import Head, Script
 
 __all__ = ("STATUSES", "Page", "RateLimit", "Refusal", "error_body")
@@ -44,24 +45,27 @@ _NAMES: dict[Dialect, Fields] = {
     "openai_responses": (("x-request-id", "req_fault"),),
     "anthropic": (("request-id", "req_fault"),),
     "cohere": (("x-debug-trace-id", "req_fault"),),
-    "bedrock_converse": (("x-amzn-requestid", "req_fault"),),
 }
+_OF_AWS: Fields = (("x-amzn-requestid", "req_fault"),)
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # for a recording without a date
 
 
-def error_body(dialect: Dialect | None, status: int) -> bytes:
-    """The body of an error with this *status*, as a provider of *dialect* writes it."""
+def error_body(seen: Seen | None, status: int) -> bytes:
+    """The body of an error with this *status*, as whoever sent the event *seen* writes it."""
     message = _MESSAGES[status]
-    if dialect is None:
+    if seen is None:
         return json.dumps({"error": {"code": status, "message": message}}).encode()
-    body: bytes = spoken(dialect).encode_error_body(status, message)
+    body: bytes = spoken(seen).encode_error_body(status, message)
     return body
 
 
 def _refused(script: Script, head: Head, status: int, fields: Fields = ()) -> Script:
-    dialect = dialect_ahead(script)
-    named = _NAMES.get(dialect, ()) if dialect else ()
-    body = error_body(dialect, status)
+    seen = seen_ahead(script)
+    body = error_body(seen, status)
+    if seen is not None and seen.framing == "aws":
+        named = _OF_AWS
+    else:
+        named = () if seen is None or seen.dialect is None else _NAMES.get(seen.dialect, ())
     return answer(head, status, body, content_type=JSON, fields=(*fields, *named))
 
 

@@ -6,8 +6,8 @@ not have the notion is left whole.
 """
 
 from cassette_stream.faults.info import FaultInfo
-from cassette_stream.faults.sem import errors
-from cassette_stream.faults.sem.errors import ErrorDetail, ErrorEvent, ErrorString, ErrorWithChoices
+from cassette_stream.faults.sem import errors, other_errors
+from cassette_stream.faults.sem.errors import ErrorEvent
 from cassette_stream.faults.sem.extra import (
     EMPTY_CHOICES,
     NULL_DELTA,
@@ -38,6 +38,7 @@ from cassette_stream.faults.sem.order import (
     Loop,
     Reordered,
 )
+from cassette_stream.faults.sem.other_errors import ErrorDetail, ErrorString, ErrorWithChoices
 from cassette_stream.faults.sem.protocol import ORDER, Order
 from cassette_stream.faults.sem.replay import REPLAYED, ReplayAfterRetry
 from cassette_stream.faults.sem.shape import CONTENT_SHAPE, ContentShape
@@ -75,6 +76,7 @@ __all__ = (
 
 FAULTS: tuple[FaultInfo, ...] = (
     *errors.FAULTS,
+    *other_errors.FAULTS,
     FINISH_MISSING,
     DONE_MISSING,
     ABNORMAL,

@@ -115,7 +115,10 @@ class NullDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """An event of the type ``ping`` comes before the event *at*, whatever the stream speaks."""
+    """An event of the type ``ping`` comes before the event *at*, whatever the stream speaks.
+
+    It is a server-sent event, so lines and frames are left whole.
+    """
 
     at: Event
 
@@ -124,7 +127,11 @@ class Ping:
 
     def __call__(self, script: Script) -> Script:
         ping = b'event: ping\ndata: {"type": "ping"}\n\n'
-        return edit_event(script, self.at, lambda seen: seen.preceded_by(in_style(seen, ping)))
+
+        def change(seen: Seen) -> list[Edit]:
+            return seen.preceded_by(in_style(seen, ping)) if seen.framing == "sse" else []
+
+        return edit_event(script, self.at, change)
 
 
 EMPTY_CHOICES = FaultInfo(
@@ -161,4 +168,5 @@ PING = FaultInfo(
     reference="measured",
     make=Ping,
     places=("event",),
+    framings=frozenset({"sse"}),
 )

@@ -93,7 +93,13 @@ REPLAYED = FaultInfo(
     id="sem.replay_after_retry",
     name="beginning replayed by a retry",
     expect="undetectable",
-    expects={"openai_responses": "raises", "anthropic": "raises", "cohere": "raises"},
+    # Those that say how a message begins can say it only once.
+    expects={
+        "openai_responses": "raises",
+        "anthropic": "raises",
+        "cohere": "raises",
+        "bedrock_converse": "raises",
+    },
     transport="nothing: the framing is valid",
     description="What came before the event comes twice: a layer above tried again after output.",
     reference="NuGuardAI/nuguard#455",

@@ -130,7 +130,7 @@ class EventMissing:
     def __call__(self, script: Script) -> Script:
         def change(seen: Seen) -> Sequence[Edit]:
             value = seen.value
-            if seen.dialect not in {"anthropic", "openai_responses"}:
+            if seen.dialect not in {"anthropic", "cohere", "openai_responses"}:
                 return ()
             if not isinstance(value, dict) or value.get("type") != seen.name:
                 return ()

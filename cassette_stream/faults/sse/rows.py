@@ -219,7 +219,7 @@ FAULTS = (
         transport=_NOTHING,
         description="No event has the event line that the dialect has; its JSON has its type.",
         reference="measured",
-        dialects=frozenset({"anthropic", "openai_responses"}),
+        dialects=frozenset({"anthropic", "cohere", "openai_responses"}),
         framings=_SSE,
         make=EventMissing,
     ),
