@@ -123,7 +123,13 @@ class Ours:
     def _fold(self, found: Heard, wire: Wire) -> None:
         with wire.client(httpx) as client:
             for chunk in completion(
-                self.model, QUESTION, stream=True, api_key="none", num_retries=0, http_client=client
+                self.model,
+                QUESTION,
+                stream=True,
+                api_key="none",
+                api_base="http://127.0.0.1" if self.model.startswith("bedrock/") else None,
+                num_retries=0,
+                http_client=client,
             ):
                 for choice in chunk.choices:
                     answer, delta = found.answer(choice.index), choice.delta
@@ -383,3 +389,210 @@ def counts_of_gemini(usage: Any) -> tuple[int | None, ...]:
         usage.cached_content_token_count,
     )
     return asked, answered, total, cached, thought
+
+
+class Cohere:
+    formats = ("cohere-v2",)
+    model = "cohere/m"
+
+    @staticmethod
+    def hear(body: bytes, status: int = 200, content_type: str = EVENTS) -> Heard:
+        def fold(found: Heard) -> None:
+            with Wire(body, status, content_type).client(httpx) as http:
+                client = cohere_client(http)
+                for event in client.chat_stream(model="m", messages=QUESTION):
+                    take_cohere_event(found, event)
+
+        return heard(fold)
+
+
+def cohere_client(http: Any) -> Any:
+    cohere = pytest.importorskip("cohere", reason="cohere is in the group 'sdks'")
+
+    return cohere.ClientV2(api_key="none", max_retries=0, httpx_client=http)
+
+
+def take_cohere_event(found: Heard, event: Any) -> None:
+    answer = found.answer()
+    match event.type:
+        case "content-start" | "content-delta":
+            content = event.delta.message.content
+            answer.text += getattr(content, "text", None) or ""
+            answer.reasoning += getattr(content, "thinking", None) or ""
+        case "tool-plan-delta":
+            answer.reasoning += event.delta.message.tool_plan
+        case "tool-call-start":
+            call = event.delta.message.tool_calls
+            answer.calls[event.index] = Call(call.id, call.function.name, call.function.arguments)
+        case "tool-call-delta":
+            answer.call(event.index).spelt += event.delta.message.tool_calls.function.arguments
+        case "message-end":
+            if event.delta.error:
+                raise ReportedError(event.delta.error)
+            answer.finish = event.delta.finish_reason
+            if (usage := event.delta.usage) is not None:
+                found.counts = counts_of_cohere(usage)
+
+
+def counts_of_cohere(usage: Any) -> tuple[int | None, ...]:
+    asked, answered = int(usage.tokens.input_tokens), int(usage.tokens.output_tokens)
+    cached = usage.cached_tokens
+    return asked, answered, asked + answered, None if cached is None else int(cached), None
+
+
+class Ollama:
+    formats = ("ollama",)
+    model = "ollama/m"
+
+    @staticmethod
+    def hear(body: bytes, status: int = 200, content_type: str = "application/x-ndjson") -> Heard:
+        ollama = pytest.importorskip("ollama", reason="ollama is in the group 'sdks'")
+
+        def fold(found: Heard) -> None:
+            transport = httpx.MockTransport(
+                lambda _: httpx.Response(
+                    status, headers={"content-type": content_type}, content=body
+                )
+            )
+            with ollama.Client("http://127.0.0.1", transport=transport) as client:
+                if b'"response":' in body:
+                    for part in client.generate(model="m", prompt="hi", stream=True):
+                        take_ollama_part(found, part, part.response, part.thinking)
+                    return
+                for part in client.chat(model="m", messages=[], stream=True):
+                    said = part.message
+                    take_ollama_part(found, part, said.content, said.thinking)
+                    for call in said.tool_calls or ():
+                        calls = found.answer().calls
+                        spelt = json.dumps(dict(call.function.arguments))
+                        calls[len(calls)] = Call("", call.function.name, spelt)
+
+        return heard(fold)
+
+
+def take_ollama_part(found: Heard, part: Any, text: str | None, thinking: str | None) -> None:
+    answer = found.answer()
+    answer.text += text or ""
+    answer.reasoning += thinking or ""
+    if part.done:
+        # Before there were reasons, being done was all that was said.
+        answer.finish = part.done_reason or "stop"
+    if part.eval_count is not None:
+        asked, answered = part.prompt_eval_count or 0, part.eval_count
+        found.counts = asked, answered, asked + answered, None, None
+
+
+AWS_STREAM = "application/vnd.amazon.eventstream"
+
+
+class BedrockConverse:
+    """botocore, asked as its users do; only the connection is not there."""
+
+    formats = ("bedrock-converse",)
+    model = "bedrock/converse/m"
+
+    @staticmethod
+    def hear(body: bytes, status: int = 200, content_type: str = AWS_STREAM) -> Heard:
+        wire, client = bedrock_client()
+        wire.set(body, status, content_type)
+
+        def fold(found: Heard) -> None:
+            answered = client.converse_stream(modelId="m", messages=[])
+            for event in answered["stream"]:
+                [(kind, said)] = event.items()
+                take_converse_event(found, kind, said)
+
+        return heard(fold)
+
+
+class Raw:
+    """What botocore reads a body from."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self) -> Any:
+        return iter([self.body])
+
+    def close(self) -> None:
+        pass
+
+
+class BotocoreWire:
+    """The same as `Wire`, for botocore."""
+
+    def set(self, body: bytes, status: int, content_type: str) -> None:
+        self._answer = status, {"content-type": content_type}, body
+
+    def __call__(self, request: Any, **_: object) -> Any:
+        from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]
+
+        status, headers, body = self._answer
+        return AWSResponse(request.url, status, headers, Raw(body))
+
+
+@cache
+def bedrock_client() -> tuple[BotocoreWire, Any]:
+    import botocore.session  # type: ignore[import-untyped]
+    from botocore.config import Config  # type: ignore[import-untyped]
+
+    wire = BotocoreWire()
+    client = botocore.session.Session().create_client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"max_attempts": 0}),
+    )
+    client.meta.events.register("before-send.bedrock-runtime", wire)
+    return wire, client
+
+
+def take_converse_event(found: Heard, kind: str, said: Any) -> None:
+    answer = found.answer()
+    match kind:
+        case "contentBlockStart":
+            tool = said["start"]["toolUse"]
+            answer.calls[said["contentBlockIndex"]] = Call(tool["toolUseId"], tool["name"])
+        case "contentBlockDelta":
+            delta = said["delta"]
+            answer.text += delta.get("text", "")
+            answer.reasoning += delta.get("reasoningContent", {}).get("text", "")
+            if "toolUse" in delta:
+                answer.call(said["contentBlockIndex"]).spelt += delta["toolUse"]["input"]
+        case "messageStop":
+            answer.finish = said["stopReason"]
+        case "metadata":
+            found.counts = counts_of_converse(said["usage"])
+
+
+def counts_of_converse(usage: dict[str, int]) -> tuple[int | None, ...]:
+    read, written = usage.get("cacheReadInputTokens"), usage.get("cacheWriteInputTokens")
+    asked = usage["inputTokens"] + (read or 0) + (written or 0)
+    return asked, usage["outputTokens"], usage["totalTokens"], read, None
+
+
+class BedrockInvoke:
+    """Anthropic's SDK, as far as it speaks to Bedrock: it reads frames by botocore."""
+
+    formats = ("bedrock-invoke",)
+    model = "bedrock/invoke/m"
+
+    @staticmethod
+    def hear(body: bytes, status: int = 200, content_type: str = AWS_STREAM) -> Heard:
+        import anthropic
+
+        def fold(found: Heard) -> None:
+            usage: dict[str, Any] = {}
+            http = Wire(body, status, content_type).client(httpx2)
+            with anthropic.AnthropicBedrock(
+                api_key="none", aws_region="us-east-1", max_retries=0, http_client=http
+            ) as client:
+                for event in client.messages.create(
+                    model="m", max_tokens=64, messages=QUESTION, stream=True
+                ):
+                    take_message_event(found, usage, event)
+                    if event.type == "message_stop":
+                        return
+
+        return heard(fold)

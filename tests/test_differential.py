@@ -19,8 +19,12 @@ import pytest
 from official_sdks import (
     Answer,
     Anthropic,
+    BedrockConverse,
+    BedrockInvoke,
+    Cohere,
     Gemini,
     Heard,
+    Ollama,
     OpenAIChat,
     OpenAIResponses,
     Ours,
@@ -33,6 +37,8 @@ SAMPLE = 150
 
 # What the providers' words for an end are in those of the chat completions API.
 FINISHES = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
     "completed": "stop",
     "end_turn": "stop",
     "eos": "stop",
@@ -41,7 +47,10 @@ FINISHES = {
     "max_output_tokens": "length",
     "max_tokens": "length",
     "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
     "tool_use": "tool_calls",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
     "refusal": "content_filter",
     "RECITATION": "content_filter",
     "SAFETY": "content_filter",
@@ -98,8 +107,14 @@ SDKS = [
     pytest.param(OpenAIChat, id="openai chat"),
     pytest.param(OpenAIResponses, id="openai responses"),
     pytest.param(Anthropic, id="anthropic"),
+    pytest.param(BedrockConverse, id="bedrock converse"),
+    pytest.param(BedrockInvoke, id="bedrock invoke"),
+    pytest.param(Cohere, id="cohere", marks=pytest.mark.sdk),
     pytest.param(Gemini, id="gemini", marks=pytest.mark.sdk),
+    pytest.param(Ollama, id="ollama", marks=pytest.mark.sdk),
 ]
+
+OPTIONAL = {Cohere: "cohere", Gemini: "google.genai", Ollama: "ollama"}
 
 
 def rows_of(corpus: Path, forms: Collection[str]) -> list[dict[str, Any]]:
@@ -201,8 +216,8 @@ def is_json(text: str) -> bool:
 @pytest.mark.parametrize("sdk", SDKS)
 @pytest.mark.filterwarnings("ignore:.* is not a valid:UserWarning:google")
 def test_the_official_sdk_hears_what_we_hear_in_every_public_stream(corpus: Path, sdk: Any) -> None:
-    if sdk is Gemini:
-        pytest.importorskip("google.genai", reason="google-genai is in the group 'sdks'")
+    if package := OPTIONAL.get(sdk):
+        pytest.importorskip(package, reason=f"{package} is in the group 'sdks'")
     form, *_ = sdk.formats
     rows, excepted = rows_of(corpus, sdk.formats), EXCEPTIONS.get(form, {})
     few = not SOAK and len(rows) > SAMPLE
@@ -242,4 +257,13 @@ def test_the_official_sdk_hears_what_we_hear_in_every_public_stream(corpus: Path
 
 
 # How many streams of a format there are at least.
-FLOORS = {"openai-chat": 800, "openai-responses": 400, "anthropic": 350, "gemini": 250}
+FLOORS = {
+    "openai-chat": 800,
+    "openai-responses": 400,
+    "anthropic": 350,
+    "gemini": 250,
+    "bedrock-converse": 32,
+    "bedrock-invoke": 52,
+    "cohere-v2": 27,
+    "ollama": 22,
+}
