@@ -7,21 +7,32 @@ place for them, of the stream and of the whole body.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from official_sdks import (
     QUESTION,
     Anthropic,
+    BedrockConverse,
+    BedrockInvoke,
+    Cohere,
     Gemini,
     Heard,
+    Ollama,
     OpenAIChat,
     OpenAIResponses,
+    Wire,
     anthropic_client,
+    bedrock_client,
+    cohere_client,
     counts_of_chat,
+    counts_of_cohere,
+    counts_of_converse,
     gemini_client,
     openai_client,
     take_candidate,
@@ -35,10 +46,20 @@ from cassette_stream.chunks import (
     Custom,
     Message,
     ModelResponse,
+    RedactedThinking,
     Thinking,
     Usage,
 )
-from cassette_stream.dialects import anthropic, gemini, openai_chat, openai_responses
+from cassette_stream.dialects import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
 
 many = settings(max_examples=400 if SOAK else 30, deadline=None)
 
@@ -266,25 +287,133 @@ def gemini_counts(told: Iterable[int | None] | None) -> list[int] | None:
     return None if told is None else [count or 0 for count in told]
 
 
+COHERE_ENDS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
+
+
+def sent_to_cohere(choice: Choices) -> tuple[Any, ...]:
+    """A refusal is text there, and a reason to stop; a call without arguments spells none."""
+    message = choice.message
+    finish = COHERE_ENDS.get(choice.finish_reason or "", "ERROR_TOXIC")
+    calls = [(id_, name, "" if spelt == "{}" else spelt) for id_, name, spelt in calls_of(choice)]
+    text = (message.refusal or "") + (message.content or "")
+    end = "ERROR_TOXIC" if message.refusal else finish
+    return text, message.reasoning_content or "", "", calls, end
+
+
+@pytest.mark.sdk
+@many
+@given(completion=completions(), pieces=cuts(), interleave=st.booleans())
+def test_coheres_sdk_hears_what_a_message_was_told(
+    completion: ModelResponse, pieces: Any, interleave: bool
+) -> None:
+    pytest.importorskip("cohere", reason="cohere is in the group 'sdks'")
+    heard = Cohere.hear(b"".join(cohere.encode(completion, pieces=pieces, interleave=interleave)))
+    with Wire(cohere.encode_body(completion), 200, "application/json").client(httpx) as http:
+        whole = cohere_client(http).chat(model="m", messages=QUESTION)
+    (choice,) = completion.choices
+    text, thought, _, calls, finish = sent_to_cohere(choice)
+    told = counts(completion.usage)
+
+    assert said(heard) == {0: (text, thought, "", calls, finish)}
+    assert heard.counts == (told and (*told[:4], None))
+    assert "".join(getattr(it, "text", "") for it in whole.message.content or ()) == text
+    assert [
+        (it.id, it.function.name, it.function.arguments) for it in whole.message.tool_calls or ()
+    ] == calls_of(choice)
+    assert (whole.id, whole.finish_reason) == (completion.id, finish)
+    assert (whole.usage and counts_of_cohere(whole.usage)) == heard.counts
+
+
+CONVERSE_ENDS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+
+@many
+@given(completion=completions(), pieces=cuts())
+def test_botocore_hears_what_converse_was_told(completion: ModelResponse, pieces: Any) -> None:
+    (choice,) = completion.choices
+    message = choice.message
+    for block in message.thinking_blocks or ():
+        if isinstance(block, RedactedThinking):  # a blob, which is base64 where it came from
+            block.data = b64encode(block.data.encode()).decode()
+    heard = BedrockConverse.hear(b"".join(bedrock_converse.encode(completion, pieces=pieces)))
+    wire, client = bedrock_client()
+    wire.set(bedrock_converse.encode_body(completion), 200, "application/json")
+    whole = client.converse(modelId="m", messages=[])
+    content = whole["output"]["message"]["content"]
+    text = (message.refusal or "") + (message.content or "")
+    finish = CONVERSE_ENDS.get(choice.finish_reason or "", "content_filtered")
+    end = "content_filtered" if message.refusal else finish
+    calls = [(id_, name, "" if spelt == "{}" else spelt) for id_, name, spelt in calls_of(choice)]
+
+    assert said(heard) == {0: (text, thoughts(choice), "", calls, end)}
+    assert converse_counts(heard.counts) == converse_counts(counts(completion.usage))
+    assert "".join(it.get("text", "") for it in content) == text
+    assert [it["toolUse"]["input"] for it in content if "toolUse" in it] == [
+        json.loads(call.function.arguments) for call in message.tool_calls or ()
+    ]
+    assert whole["stopReason"] == end
+    assert counts_of_converse(whole["usage"]) == heard.counts
+
+
+def converse_counts(told: Iterable[int | None] | None) -> list[int]:
+    """Usage cannot be left out there, and what was thought is not told."""
+    asked, answered, total, cached, _ = (0, 0, 0, 0, 0) if told is None else told
+    return [count or 0 for count in (asked, answered, total, cached)]
+
+
+@many
+@given(completion=completions(calls=tight_calls()), pieces=cuts())
+def test_anthropics_sdk_hears_what_was_told_in_chunks_of_bedrock(
+    completion: ModelResponse, pieces: Any
+) -> None:
+    heard = BedrockInvoke.hear(b"".join(bedrock_invoke.encode(completion, pieces=pieces)))
+    (choice,) = completion.choices
+
+    assert said(heard) == {0: sent_to_anthropic(choice)}
+    assert heard.counts == anthropic_counts(completion.usage)
+
+
 SDKS = pytest.mark.parametrize(
     ("sdk", "dialect"),
     [
         pytest.param(OpenAIChat, openai_chat, id="openai chat"),
         pytest.param(OpenAIResponses, openai_responses, id="openai responses"),
         pytest.param(Anthropic, anthropic, id="anthropic"),
+        pytest.param(BedrockConverse, bedrock_converse, id="bedrock converse"),
+        pytest.param(BedrockInvoke, bedrock_invoke, id="bedrock invoke"),
+        pytest.param(Cohere, cohere, id="cohere", marks=pytest.mark.sdk),
         pytest.param(Gemini, gemini, id="gemini", marks=pytest.mark.sdk),
+        pytest.param(Ollama, ollama, id="ollama", marks=pytest.mark.sdk),
     ],
 )
+OPTIONAL = {Cohere: "cohere", Ollama: "ollama"}
+
+
+def only_if_there(sdk: Any) -> None:
+    if package := OPTIONAL.get(sdk):
+        pytest.importorskip(package, reason=f"{package} is in the group 'sdks'")
+
+
+def told_by(error: Any) -> str:
+    """What *error* says. Anthropic's SDK quotes the bytes of a frame."""
+    return str(error).replace(repr("n\u00f6".encode())[2:-1], "n\u00f6")
+
+
+def status_of(error: Any) -> int:
+    if type(error).__module__.startswith("botocore"):
+        return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    return int(getattr(error, "status_code", None) or error.code)
 
 
 @SDKS
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
 def test_an_sdk_raises_the_error_of_a_body(sdk: Any, dialect: Any, status: int) -> None:
+    only_if_there(sdk)
     heard = sdk.hear(dialect.encode_error_body(status, "nö"), status, "application/json")
     error: Any = heard.error
 
-    assert "nö" in str(error)
-    assert (getattr(error, "status_code", None) or error.code) == status
+    assert "nö" in told_by(error)
+    assert status_of(error) == status
     assert not heard.answers
 
 
@@ -295,10 +424,21 @@ def test_an_sdk_tells_the_error_in_the_middle_of_a_stream(
 ) -> None:
     answer = Choices(message=Message(content="Hello, you"), finish_reason="stop")
     completion = ModelResponse(id="id-1", created=1, model="m", choices=[answer])
-    events = list(dialect.encode(completion, pieces=[5]))
-    first = next(place for place, event in enumerate(events) if b'"Hello"' in event)
-    heard = sdk.hear(b"".join(events[: first + 1]) + dialect.encode_error(status, "nö"))
+    only_if_there(sdk)
+    events = dialect.encode(completion, pieces=[5])
+    heard = sdk.hear(up_to_a_text(dialect, events) + dialect.encode_error(status, "nö"))
 
     assert heard.answer().text == "Hello"
     assert heard.answer().finish is None
-    assert "nö" in str(heard.error)
+    assert "nö" in told_by(heard.error)
+
+
+def up_to_a_text(dialect: Any, events: Iterable[bytes]) -> bytes:
+    """The *events* to the first with a text in it."""
+    body, decoder = b"", dialect.Decoder()
+    for event in events:
+        body += event
+        chunks = list(decoder.feed(event))
+        if any(choice.delta.content for chunk in chunks for choice in chunk.choices):
+            break
+    return body
