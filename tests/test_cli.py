@@ -18,6 +18,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import PROJECT
 from typer.testing import CliRunner, Result
+from wires import (
+    ANTHROPIC,
+    COHERE,
+    CONVERSE,
+    FRAMES,
+    GEMINI,
+    INVOKE,
+    OLLAMA,
+    OPENAI,
+    RESPONSES,
+    WIRES,
+    Wire,
+)
 
 from cassette_stream import __version__
 from cassette_stream.cassette import (
@@ -33,7 +46,7 @@ from cassette_stream.cassette import (
 from cassette_stream.chunks import ChatCompletionMessageToolCall, Custom
 from cassette_stream.cli import answers, app
 from cassette_stream.cli.endings import FAILURES, in_words
-from cassette_stream.cli.figures import EndingFigures, interaction_figures
+from cassette_stream.cli.figures import EndingFigures, InteractionFigures, interaction_figures
 from cassette_stream.cli.terminal import duration
 from cassette_stream.cli.timeline import ASCII, UNICODE, Course, Glyphs, bar
 from cassette_stream.script import FailureKind
@@ -148,6 +161,64 @@ def test_figures_add_up_to_the_recording(pieces: list[bytes], gaps: list[int]) -
     assert response.events == sum(1 for _ in SSEDecoder(errors="replace").feed(body)) or (
         response.wire_error is not None
     )
+
+
+PLACES = {
+    OPENAI: "/v1/chat/completions",
+    RESPONSES: "/v1/responses",
+    ANTHROPIC: "/v1/messages",
+    GEMINI: "/v1beta/models/m:streamGenerateContent?alt=sse",
+    COHERE: "/v2/chat",
+    OLLAMA: "/api/chat",
+    CONVERSE: "/model/m/converse-stream",
+    INVOKE: "/model/m/invoke-with-response-stream",
+}
+
+
+def counted(wire: Wire) -> int:
+    """The events of a whole stream, told without a decoder."""
+    if wire.kind == "text/event-stream":
+        return wire.whole.count(b"\n\n")
+    if wire is OLLAMA:
+        return wire.whole.count(b"\n")
+    starts = [0]
+    while starts[-1] < len(wire.whole):
+        starts.append(starts[-1] + int.from_bytes(wire.whole[starts[-1] :][:4]))
+    return len(starts) - 1
+
+
+def figures_of(wire: Wire, body: bytes) -> InteractionFigures:
+    request = replace(STREAM.request, url=f"https://api.example{PLACES[wire]}")
+    headers = {"content-type": (wire.kind,)}
+    sizes, gaps_us = array("q", [len(body)]), array("q", [1])
+    it = answered(headers=headers, body=body, sizes=sizes, gaps_us=gaps_us)
+    return interaction_figures(replace(it, request=request), number=1)
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda it: it.provider)
+def test_events_are_counted_and_understood_whatever_they_stand_in(wire: Wire) -> None:
+    it, cut = figures_of(wire, wire.whole), figures_of(wire, wire.whole[:-3])
+    broken = figures_of(wire, wire.hello + wire.broken)
+    assert it.response
+    assert it.answer
+    assert cut.response
+    assert broken.answer
+    [choice] = it.answer.choices
+
+    assert (it.response.events, it.response.truncated) == (counted(wire), False)
+    assert (choice.text, choice.finish_reason, it.answer.error) == ("Hello, you", "stop", None)
+    assert (cut.response.events, cut.response.truncated) == (counted(wire) - 1, True)
+    assert broken.answer.error is not None
+    assert broken.answer.error.startswith("MalformedStreamError")
+
+
+@pytest.mark.parametrize("wire", FRAMES, ids=lambda it: it.provider)
+def test_what_is_wrong_with_a_frame_is_told_behind_those_before_it(wire: Wire) -> None:
+    response = figures_of(wire, wire.whole[:-1] + b"!").response
+    assert response
+
+    assert (response.events, response.truncated) == (counted(wire) - 1, False)
+    assert "checksum" in (response.wire_error or "")
 
 
 @pytest.mark.parametrize(
@@ -445,6 +516,32 @@ def test_play_tells_where_it_is_from_and_how_it_ended(tmp_path: Path) -> None:
         "GET https://api.example/v1/models",
         "the connection was refused (refused: [Errno 111] Connection refused), 0 bytes in 1.5 ms",
     ]
+
+
+def test_play_spells_out_what_would_control_a_terminal(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="there are no terminals to open here")
+    response = Response(
+        status=200,
+        headers={"content-type": (CONVERSE.kind,)},
+        body=CONVERSE.whole,
+        sizes=array("q", [len(CONVERSE.whole)]),
+        gaps_us=array("q", [1]),
+    )
+    file = written(tmp_path / "frames.yaml", replace(STREAM, response=response))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cassette_stream", "play", file, "--pace", "instant"]
+    told = subprocess.run(
+        command, stdout=theirs, stderr=subprocess.PIPE, timeout=60, check=False
+    ).stderr
+    os.close(theirs)
+    shown = os.read(ours, 100_000)
+    os.close(ours)
+
+    assert run("play", file, "--pace", "instant").stdout_bytes == CONVERSE.whole
+    assert rb"\x0b:event-type" in shown
+    assert b'"delta": {"text": "Hello"}' in shown
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", shown)
+    assert b"complete, " in told
 
 
 def test_play_takes_its_time() -> None:

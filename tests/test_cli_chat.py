@@ -22,25 +22,44 @@ from support import SOAK
 from typer.testing import CliRunner, Result
 
 from cassette_stream import LoopbackServer, completion
-from cassette_stream.cassette import Ending, How, loads
+from cassette_stream.cassette import Ending, How, Request, loads
 from cassette_stream.chunks import Choices, Message, ModelResponse
 from cassette_stream.cli import app, asking
 from cassette_stream.cli.screen import Screen, visible
 from cassette_stream.cli.tools_file import read_tools
 from cassette_stream.client.provider_table import PROVIDERS
 from cassette_stream.exceptions import APIError
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
+from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step, Wait
 
 MODELS = {
     "openai": "openai/gpt-4o-mini",
     "responses": "openai/responses/gpt-5",
     "anthropic": "claude-sonnet-4-5",
     "gemini": "gemini/gemini-2.5-flash",
+    "cohere": "command-a-03-2025",
+    "ollama": "ollama/qwen3",
+    "converse": "bedrock/amazon.nova-lite-v1:0",
+    "invoke": "bedrock/invoke/anthropic.claude-opus-4-v1:0",
+    "vertex": "vertex_ai/gemini-2.5-pro",
 }
+# Whose key may stand in the environment.
+KEYED = {name: model for name, model in MODELS.items() if name != "vertex"}
 KEY = "sk-proj-a1B2c3D4e5F6g7H8"
-NO_KEYS = {variable: None for row in PROVIDERS.values() for variable in row.keys + row.bases}
+NO_KEYS = {
+    variable: None for row in PROVIDERS.values() for variable in row.keys + row.tokens + row.bases
+}
 PLAIN = {"COLUMNS": "80", "FORCE_COLOR": None, "TTY_COMPATIBLE": None, **NO_KEYS}
-KEYS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "GEMINI_API_KEY": KEY}
+KEYS = dict.fromkeys(
+    [
+        "ANTHROPIC_API_KEY",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        "COHERE_API_KEY",
+        "GEMINI_API_KEY",
+        "OLLAMA_API_KEY",
+        "OPENAI_API_KEY",
+    ],
+    KEY,
+)
 TOOLS = [
     {
         "type": "function",
@@ -78,9 +97,10 @@ def chat(*arguments: object, stdin: bytes | None = None, **env: str) -> Result:
 
 
 def base(server: LoopbackServer, model: str) -> str:
-    if model == MODELS["anthropic"]:
-        return server.anthropic_url
-    return f"{server.url}/v1beta" if model == MODELS["gemini"] else server.openai_url
+    if model == MODELS["gemini"]:
+        return f"{server.url}/v1beta"
+    speaks_openai = model.startswith(("openai", "custom_openai")) or model not in MODELS.values()
+    return server.openai_url if speaks_openai else server.url
 
 
 def ask(server: LoopbackServer, model: str, *arguments: object, **env: str) -> Result:
@@ -104,7 +124,7 @@ def word(text: str, **more: Any) -> Emit:
     return Emit(b"data: " + json.dumps(chunk).encode() + b"\n\n")
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("model", KEYED.values(), ids=KEYED)
 @settings(max_examples=300 if SOAK else 15)
 @given(answer=completions())
 def test_standard_output_is_the_text_and_nothing_else(
@@ -207,7 +227,9 @@ def test_reasoning_text_end_usage_and_times_are_told(model: str) -> None:
     assert (result.stdout, result.exit_code) == ("1, 2, 3, 4, 5.", 0)
     assert told["reasoning"].startswith("The user wants me to count from 1 to 5.")
     assert told["finish"].split()[0] == "stop"
-    assert told["usage"] == "7 tokens in, 20 out (15 reasoning)"
+    uncounted = (MODELS["ollama"], MODELS["converse"])
+    thought = "" if model in uncounted else " (15 reasoning)"
+    assert told["usage"] == f"7 tokens in, 20 out{thought}"
     assert re.fullmatch(r"first chunk [\d.]+ m?s, end [\d.]+ m?s, \d+ chunks", told["times"])
 
 
@@ -409,6 +431,32 @@ def test_a_stream_that_fails_is_told_behind_its_text(
     assert KEY not in result.stderr
 
 
+def test_a_refusal_that_quotes_a_signed_request_is_told_without_its_secrets(
+    own: LoopbackServer, tmp_path: Path
+) -> None:
+    def quote(request: Request) -> Script:
+        said = {name: values[0] for name, values in request.headers.items()}
+        body = json.dumps({"message": f"the signature of {said} is wrong"})
+        return iter(
+            [Head(403, (("x-amzn-errortype", "SignatureDoesNotMatch"),)), Emit(body.encode())]
+        )
+
+    own.script("/model/m/converse-stream", quote)
+    environ = dict.fromkeys(
+        ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], str(tmp_path / "no")
+    )
+    environ |= {"AWS_ACCESS_KEY_ID": "AKIDQUOTED", "AWS_REGION": "eu-north-1"}
+    environ |= {"AWS_SECRET_ACCESS_KEY": "secret-a1b2c3", "AWS_SESSION_TOKEN": "session-d4e5f6"}
+    result = chat("bedrock/m", "Hello", "--api-base", own.url, **environ)
+    [authorization] = own.requests[0].headers["authorization"]
+    signature = authorization.rpartition("Signature=")[2]
+
+    assert result.exit_code == 1
+    assert "error: PermissionDeniedError: the signature of" in result.stderr
+    assert "Signature=[key]" in result.stderr
+    assert [it for it in ("AKIDQUOTED", "session-d4e5f6", signature) if it in result.stderr] == []
+
+
 def test_live_asks_where_the_environment_says_that_the_provider_is(own: LoopbackServer) -> None:
     result = chat("gpt-4o", "Count to 2", "--live", **own.environment)
 
@@ -449,7 +497,7 @@ def ending_of(file: Path) -> Ending:
     return interaction.response.ending
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("model", KEYED.values(), ids=KEYED)
 def test_a_run_is_recorded_and_replaces_the_one_before(
     server: LoopbackServer, model: str, tmp_path: Path
 ) -> None:

@@ -12,8 +12,10 @@ import typer
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
+from cassette_stream.cassette.binary import EVENT_STREAM
 from cassette_stream.cassette.model import Interaction
 from cassette_stream.cli.endings import FAILURES
+from cassette_stream.cli.screen import visible
 from cassette_stream.cli.terminal import count, duration
 from cassette_stream.clock import RealClock, VirtualClock
 from cassette_stream.exceptions import CassetteError, UnfiredRuleError
@@ -62,6 +64,7 @@ class _Performer:
         self._start = self._moment = clock.now()
         self._sent = 0
         self._last = b"\n"
+        self._as_text = False
 
     def perform(self, script: Script) -> bool:
         for step in script:
@@ -86,12 +89,16 @@ class _Performer:
 
     def _head(self, head: Head) -> None:
         kind = dict(head.headers).get("content-type", "no content type").partition(";")[0]
+        # What is no text would control a terminal.
+        self._as_text = kind.strip().lower() == EVENT_STREAM and sys.stdout.isatty()
         typer.echo(f"{head.status}, {kind}, after {self._elapsed()}", err=True)
 
     def _emit(self, data: bytes) -> None:
+        self._sent += len(data)
+        if self._as_text:
+            data = visible(data.decode(errors="backslashreplace")).encode() + b"\n"
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-        self._sent += len(data)
         self._last = data[-1:] or self._last
 
     def _end(self, how: str, *, went_well: bool = False) -> bool:
