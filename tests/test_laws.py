@@ -11,6 +11,7 @@ import planted_accumulators as accumulators
 import planted_decoders as decoders
 import pytest
 from hypothesis import find, given, seed, settings
+from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from pytest_cassette_stream.laws import (
     FRAMING_RULES,
@@ -21,9 +22,11 @@ from pytest_cassette_stream.laws import (
     check_decoder,
 )
 from pytest_cassette_stream.laws.cost import costs_are_linear
+from pytest_cassette_stream.laws.framing import Framing, framings
 from pytest_cassette_stream.laws.long_streams import long_streams
+from pytest_cassette_stream.laws.said import said_by
 from pytest_cassette_stream.laws.whatwg import events_of, streams
-from pytest_cassette_stream.strategies import sse_streams
+from pytest_cassette_stream.strategies import chunk_streams, completions, sse_streams
 from pytest_cassette_stream.strategies.carried import CARRIED
 from pytest_cassette_stream.strategies.wires import bytes_of
 from support import SOAK
@@ -37,7 +40,7 @@ from cassette_stream import (
     stream_chunk_builder,
 )
 from cassette_stream.exceptions import StreamTruncatedError
-from cassette_stream.wire import ServerSentEvent, SSEDecoder
+from cassette_stream.wire import EventStreamDecoder, ServerSentEvent, SSEDecoder
 
 DIALECTS = tuple(CARRIED)
 DEFAULT = settings(max_examples=100, deadline=None)
@@ -205,6 +208,120 @@ def test_our_decoders_of_the_dialects_keep_all_laws(dialect: str) -> None:
     check_decoder(partial(decoded, dialect), dialect=dialect, settings=FEW)
 
 
+OF_LINES = ("line_crlf", "line_blank", "line_unended")
+OF_FRAMES = ("header_added", "headers_reversed", "padding")
+# An event line that is left out changes nothing where there is none.
+OF_EVENTS = sorted(FRAMING_RULES.keys() - {*OF_LINES, *OF_FRAMES, "event_missing"})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "wire", "rules"),
+    [
+        ("openai_chat", "sse", OF_EVENTS),
+        ("ollama", "lines", OF_LINES),
+        ("bedrock_converse", "frames", OF_FRAMES),
+    ],
+    ids=["events", "lines", "frames"],
+)
+def test_every_rule_of_framing_changes_bytes_and_nothing_that_they_say(
+    dialect: str, wire: str, rules: list[str]
+) -> None:
+    @settings(DEFAULT, max_examples=30)
+    @given(chunk_streams(dialect=dialect), st.sampled_from(rules))
+    def check(stream: Any, rule: str) -> None:
+        body = Framing(wire, frozenset({rule}))(stream.body)
+        decoder = getattr(dialects, dialect).Decoder()
+        told = stream_chunk_builder([*decoder.feed(body), *decoder.finish()])
+
+        assert body != stream.body
+        assert said_by(told) == said_by(stream.expected)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "rules"),
+    [
+        ("cohere", {*OF_EVENTS, "event_missing"}),
+        ("ollama", OF_LINES),
+        ("bedrock_invoke", OF_FRAMES),
+    ],
+    ids=["events", "lines", "frames"],
+)
+def test_a_stream_is_framed_by_the_rules_of_its_own_kind(dialect: str, rules: Any) -> None:
+    needed: set[str] = set()
+
+    @seed(1)
+    @settings(DEFAULT, max_examples=100)
+    @given(framings(dialect, FRAMING_RULES))
+    def collect(framing: Framing) -> None:
+        needed.update(framing.seen)
+
+    collect()
+
+    assert needed == {*rules}
+
+
+def each_chunk_is_lines(chunks: Iterable[bytes]) -> list[Any]:
+    lines = [line for chunk in chunks for line in chunk.split(b"\n") if line.strip()]
+    return [json.loads(line) for line in lines]
+
+
+def no_line_without_its_end(chunks: Iterable[bytes]) -> list[Any]:
+    lines = b"".join(chunks).split(b"\n")[:-1]
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def blank_lines_are_json(chunks: Iterable[bytes]) -> list[Any]:
+    lines = b"".join(chunks).removesuffix(b"\n").split(b"\n")
+    return [json.loads(line) for line in lines]
+
+
+def each_chunk_is_frames(chunks: Iterable[bytes]) -> list[str]:
+    return [text for chunk in chunks for text in texts_of_frames(chunk)]
+
+
+def headers_in_order(chunks: Iterable[bytes]) -> list[str]:
+    return texts_of_frames(b"".join(chunks), first=":event-type")
+
+
+def no_other_headers(chunks: Iterable[bytes]) -> list[str]:
+    return texts_of_frames(b"".join(chunks), count=3)
+
+
+def texts_of_frames(body: bytes, first: str = "", count: int = 0) -> list[str]:
+    texts = []
+    while body:
+        length = int.from_bytes(body[:4], "big")
+        [message] = EventStreamDecoder().feed(body[:length])
+        if first and next(iter(message.headers)) != first:
+            raise ValueError("what is that")
+        if count and len(message.headers) != count:
+            raise ValueError("what is that")
+        delta = json.loads(message.payload).get("delta") or {}
+        texts.append(delta.get("text") or "")
+        body = body[length:]
+    return texts
+
+
+MISREAD: dict[Any, tuple[str, set[str]]] = {
+    each_chunk_is_lines: ("ollama", {"cuts"}),
+    no_line_without_its_end: ("ollama", {"line_unended"}),
+    blank_lines_are_json: ("ollama", {"line_blank"}),
+    each_chunk_is_frames: ("bedrock_converse", {"cuts"}),
+    headers_in_order: ("bedrock_converse", {"headers_reversed"}),
+    no_other_headers: ("bedrock_converse", {"header_added"}),
+}
+
+
+@pytest.mark.parametrize("decode", MISREAD, ids=lambda it: it.__name__)
+def test_a_planted_bug_of_lines_or_frames_is_found_by_what_it_takes(decode: Any) -> None:
+    dialect, seen = MISREAD[decode]
+    found = broken(check_decoder, decode, dialect=dialect, settings=DEFAULT, seed=1)
+
+    assert found.seen.keys() == seen
+
+
 FORMS = {
     "a whole answer": lambda chunks: stream_chunk_builder(decoded("openai_chat", chunks)),
     "events": lambda chunks: [
@@ -294,6 +411,74 @@ def by_decoder(dialect: str, events: Iterable[Any]) -> Any:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_our_accumulator_keeps_all_laws_in_every_dialect(dialect: str) -> None:
     check_accumulator(partial(by_decoder, dialect), dialect=dialect, cost=False, settings=FEW)
+
+
+def calls_by_index(lines: Iterable[Any]) -> Any:
+    """Ollama's index is taken for the place of the call."""
+    calls = {
+        call["function"]["index"]: (call["id"], call["function"]["name"], call["function"])
+        for line in lines
+        for call in line["message"].get("tool_calls", ())
+    }
+    return [(id_, name, function["arguments"]) for id_, name, function in calls.values()]
+
+
+def calls_by_id(lines: Iterable[Any]) -> Any:
+    """Ollama's calls are thought to have ids."""
+    return [
+        (call["id"], call["function"]["name"], call["function"]["arguments"])
+        for line in lines
+        for call in line["message"].get("tool_calls", ())
+    ]
+
+
+def plan_as_text(events: Iterable[Any]) -> str:
+    """Cohere's plan is taken for text."""
+    said = [event["delta"]["message"] for event in events if event["type"].endswith("-delta")]
+    return "".join(it.get("tool_plan") or it.get("content", {}).get("text", "") for it in said)
+
+
+def input_as_it_came(events: Iterable[Any]) -> Any:
+    """Bedrock's call without input is thought to have empty deltas."""
+    calls: list[tuple[str, str, str]] = []
+    for event in events:
+        if start := event.get("contentBlockStart"):
+            tool, pieces = start["start"]["toolUse"], []
+            calls.append((tool["toolUseId"], tool["name"], ""))
+        elif tool := event.get("contentBlockDelta", {}).get("delta", {}).get("toolUse"):
+            pieces.append(tool["input"])
+            calls[-1] = (*calls[-1][:2], "".join(pieces) or "{}")
+    return calls
+
+
+NATIVE: dict[str, tuple[str, Any]] = {
+    "ollama_same_index": ("ollama", calls_by_index),
+    "ollama_missing_id": ("ollama", calls_by_id),
+    "cohere_tool_plan": ("cohere", plan_as_text),
+    "bedrock_no_input": ("bedrock_converse", input_as_it_came),
+}
+
+
+@pytest.mark.parametrize(("quirk", "dialect", "accumulate"), [(q, *it) for q, it in NATIVE.items()])
+def test_a_planted_misreading_of_a_provider_is_found_by_its_quirk(
+    quirk: str, dialect: str, accumulate: Any
+) -> None:
+    others = QUIRKS.keys() - {quirk}
+    told = {"dialect": dialect, "cost": False, "settings": settings(FEW, max_examples=20)}
+
+    check_accumulator(accumulate, exclude=QUIRKS, seed=1, **told)
+    assert broken(check_accumulator, accumulate, exclude=others, seed=1, **told).seen.keys() == {
+        quirk
+    }
+
+
+@given(data=st.data(), dialect=st.sampled_from(DIALECTS))
+@settings(FEW, max_examples=200 if SOAK else 40)
+def test_a_whole_answer_says_what_its_stream_says(data: st.DataObject, dialect: str) -> None:
+    completion = data.draw(completions(dialect=dialect))
+    body = getattr(dialects, dialect).encode_body(completion)
+
+    assert said_by(completion).is_told_by(said_by(json.loads(body)))
 
 
 @pytest.mark.matrix(2)
@@ -489,7 +674,8 @@ def test_what_gives_neither_events_nor_answers_is_refused(
 def test_the_names_of_all_rules_and_quirks_are_told() -> None:
     assert {"bom", "cr", "utf8", "id_alone", "no_final_blank"} <= SSE_RULES.keys()
     assert {"bom", "event_missing"} <= FRAMING_RULES.keys()
-    assert {"same_index", "content_after_finish"} <= QUIRKS.keys()
+    assert {"line_crlf", "padding"} <= FRAMING_RULES.keys()
+    assert {"same_index", "content_after_finish", *NATIVE} <= QUIRKS.keys()
 
 
 @settings(FEW)

@@ -15,6 +15,7 @@ from cassette_stream import ChatCompletionMessageToolCall, Function, NormalForm,
 from cassette_stream.chaos import Answer, answer_of
 from cassette_stream.exceptions import StreamTruncatedError
 from pytest_cassette_stream.laws.framing import Framing, framings
+from pytest_cassette_stream.laws.native import NATIVE
 from pytest_cassette_stream.laws.reading import answer_as_told, told_answer
 from pytest_cassette_stream.laws.said import Call, Said, said_by
 from pytest_cassette_stream.strategies import (
@@ -28,7 +29,7 @@ from pytest_cassette_stream.strategies.sdk import objects
 from pytest_cassette_stream.strategies.streams import As
 from pytest_cassette_stream.strategies.wires import bytes_of
 
-__all__ = ("LATE", "QUIRKS", "Case", "Framed", "framed", "late", "plain", "quirky")
+__all__ = ("LATE", "QUIRKS", "Case", "Framed", "framed", "late", "plain", "quirks_of", "quirky")
 
 LATE = {
     "finish_with_content": "The finish reason comes together with the last piece "
@@ -37,8 +38,8 @@ LATE = {
     "(Chevey339/kelivo#1003).",
 }
 """What else providers do with the end of an answer, by name."""
-QUIRKS = dict(REPORTED) | LATE
-"""All that providers of OpenAI's shape do otherwise: what happens, and who reported it."""
+QUIRKS = dict(REPORTED) | LATE | {name: it.text for name, it in NATIVE.items()}
+"""All that providers do otherwise: what happens, and who reported it."""
 
 # Few and short: what is done with a text does not depend on what it says, but for these.
 _TEXTS = st.sampled_from(["x", "é🌍", "", "a\u2028b", "two words", "data: [DONE]\n\n"])
@@ -128,8 +129,18 @@ def _case(stream: ChunkStream, as_: As) -> Case:
     return Case(stream.dialect, tuple(stream.chunks), said, as_=as_)
 
 
-def quirky(quirk: str, as_: As = "dicts") -> st.SearchStrategy[Case]:
-    """Chat completions with the one *quirk*, of `QUIRKS` or `LATE`."""
+def quirks_of(dialect: str) -> list[str]:
+    """Those of `QUIRKS` that providers of *dialect* have."""
+    if dialect == "openai_chat":
+        return [*REPORTED, *LATE]
+    return [name for name, it in NATIVE.items() if dialect in it.dialects]
+
+
+def quirky(quirk: str, as_: As = "dicts", dialect: str = "openai_chat") -> st.SearchStrategy[Case]:
+    """Streams of *dialect* with the one *quirk*, of `quirks_of` it."""
+    if quirk in NATIVE:
+        native = NATIVE[quirk]
+        return native.streams(dialect).map(lambda stream: _native(_case(stream, as_), quirk))
     if quirk in LATE:
         streams = chunk_streams(dialect="openai_chat", completions=_LATE_ANSWERS)
         return streams.map(lambda stream: late(_case(stream, as_), quirk))
@@ -145,6 +156,13 @@ def quirky(quirk: str, as_: As = "dicts") -> st.SearchStrategy[Case]:
             as_,
         )
     )
+
+
+def _native(case: Case, quirk: str) -> Case:
+    events, said = tuple(NATIVE[quirk].rewritten(case.events)), case.said
+    if NATIVE[quirk].without_ids and case.as_ != "sdk":
+        said = replace(said, calls=tuple(replace(call, id=None) for call in said.calls or ()))
+    return replace(case, events=events, said=said, quirk=quirk)
 
 
 def late(case: Case, quirk: str) -> Case:

@@ -14,7 +14,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from pytest_cassette_stream.laws.accumulators import AccumulatorLaws
-from pytest_cassette_stream.laws.cases import QUIRKS, framed, plain, quirky
+from pytest_cassette_stream.laws.cases import QUIRKS, framed, plain, quirks_of, quirky
 from pytest_cassette_stream.laws.cost import costs_are_linear
 from pytest_cassette_stream.laws.decoders import DecoderLaws, cut
 from pytest_cassette_stream.laws.framing import FRAMING
@@ -92,7 +92,7 @@ def check_accumulator(
     """Three laws: the answer says what the stream says, beginnings hold, and cost is linear.
 
     1. The answer has the text of the stream and its tool calls: ids, names, arguments, and
-       as many. Also with each quirk that providers of OpenAI's shape have.
+       as many. Also with each quirk that providers of the dialect have.
     2. Every beginning of a stream is taken, text only grows, and a call stays, with its id.
     3. Eight times the chunks cost about eight times the time.
 
@@ -124,16 +124,16 @@ def check_accumulator(
     one_of("as_", as_, get_args(As))
     flag("cost", cost)
     gone = chosen("exclude", exclude, QUIRKS) if exclude else ()
-    # Ours are in normal form, which has no quirks; the others are reported of chat alone.
-    has_quirks = dialect == "openai_chat" and as_ != "chunks"
-    left = [it for it in QUIRKS if has_quirks and it not in gone]
+    # Ours are in normal form, which has no quirks.
+    left = [it for it in quirks_of(dialect) if as_ != "chunks" and it not in gone]
     told = settings or hypothesis.settings()
     few = hypothesis.settings(told, max_examples=-(-told.max_examples // 10))
     laws = AccumulatorLaws(accumulate)
     hold(laws.says_what_the_stream_says, plain(dialect, as_), settings=told, seed=seed)
     for name in left:
-        hold(laws.says_what_the_stream_says, quirky(name, as_), settings=few, seed=seed)
-    every = st.one_of([plain(dialect, as_), *(quirky(name, as_) for name in left)])
+        quirk = quirky(name, as_, dialect)
+        hold(laws.says_what_the_stream_says, quirk, settings=few, seed=seed)
+    every = st.one_of([plain(dialect, as_), *(quirky(name, as_, dialect) for name in left)])
     hold(laws.keeps_what_it_told, every, settings=told, seed=seed)
     if cost:
         for stream in long_streams(dialect, as_):
