@@ -18,7 +18,14 @@ from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions
 
 from cassette_stream import LoopbackServer
-from cassette_stream.chunks import ModelResponse, RedactedThinking, Usage
+from cassette_stream.chunks import (
+    Choices,
+    Message,
+    ModelResponse,
+    RedactedThinking,
+    Thinking,
+    Usage,
+)
 from cassette_stream.dialects import anthropic, bedrock_converse, bedrock_invoke
 from cassette_stream.dialects.aws_frames import error_frame, exception_frame, frame
 from cassette_stream.dialects.call import Call
@@ -26,6 +33,7 @@ from cassette_stream.dialects.errors import status_error
 from cassette_stream.exceptions import (
     APIError,
     BadRequestError,
+    EmptyStreamError,
     InternalServerError,
     MalformedStreamError,
     RateLimitError,
@@ -500,3 +508,231 @@ def test_parts_become_blocks(part: dict[str, Any], block: dict[str, Any]) -> Non
 def test_what_converse_does_not_take_is_refused(message: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="bedrock_converse"):
         sent_with(message)
+
+
+def test_what_an_assistant_thought_and_refused_goes_back_where_it_is_signed() -> None:
+    thoughts = [
+        {"type": "thinking", "thinking": "hm", "signature": "S"},
+        {"type": "thinking", "thinking": "unsigned"},
+        {"type": "redacted_thinking", "data": "UlI="},
+    ]
+    sent = sent_with({"role": "assistant", "thinking_blocks": thoughts, "refusal": "no"})
+    [turn] = sent["messages"]
+
+    assert turn["content"] == [
+        {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "S"}}},
+        {"reasoningContent": {"redactedContent": "UlI="}},
+        {"text": "no"},
+    ]
+
+
+def test_a_stored_document_is_named_by_its_ending() -> None:
+    file = {"type": "file", "file": {"file_data": "s3://b/notes.MD"}}
+    [turn] = sent_with({"role": "user", "content": [file]})["messages"]
+
+    assert turn["content"] == [
+        {"document": {
+            "format": "md", "name": "document", "source": {"s3Location": {"uri": "s3://b/notes.MD"}}
+        }}
+    ]  # fmt: skip
+
+
+def test_a_turn_that_says_nothing_is_left_out_and_two_of_one_role_are_joined() -> None:
+    spoken = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None},
+        {"role": "user", "content": "b"},
+    ]
+    sent = json.loads(bedrock_converse.request(Call(model="m", messages=spoken)).body)
+
+    assert sent["messages"] == [{"role": "user", "content": [{"text": "a"}, {"text": "b"}]}]
+
+
+def test_a_tool_goes_with_its_schema_and_is_cached_where_it_says_so() -> None:
+    tool = {
+        "type": "function",
+        "function": {"name": "f", "description": "", "strict": True},
+        "cache_control": {"type": "ephemeral", "ttl": "1h"},
+    }
+    schema = {"json": {"type": "object", "properties": {}}}
+
+    assert sent_with(tools=[tool])["toolConfig"]["tools"] == [
+        {"toolSpec": {"name": "f", "inputSchema": schema, "strict": True}},
+        {"cachePoint": {"type": "default", "ttl": "1h"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"stream_options": {"include_usage": True}},
+        {"tool_choice": "none"},
+        {"response_format": {"type": "text"}},
+        {"n": 1},
+    ],
+    ids=lambda it: next(iter(it)),
+)
+def test_what_is_so_anyhow_is_not_asked_for(params: dict[str, Any]) -> None:
+    assert sent_with(**params).keys() == {"messages"}
+
+
+def test_a_choice_of_the_providers_own_goes_as_it_is_and_the_newer_limit_wins() -> None:
+    sent = sent_with(tool_choice={"any": {}}, max_tokens=1, max_completion_tokens=2)
+
+    assert sent["toolConfig"] == {"toolChoice": {"any": {}}}
+    assert sent["inferenceConfig"] == {"maxTokens": 2}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"tool_choice": "maybe"}, {"reasoning_effort": "much"}],
+    ids=lambda it: next(iter(it)),
+)
+def test_a_word_that_means_nothing_is_refused(params: dict[str, Any]) -> None:
+    (given_,) = params.values()
+    with pytest.raises(ValueError, match=f"not '{given_}'"):
+        sent_with(**params)
+
+
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+
+
+@pytest.mark.parametrize(
+    ("params", "left"),
+    [
+        ({"response_format": {"type": "json_object"}}, {"messages"}),
+        ({"n": 2}, {"messages"}),
+        ({"logit_bias": {}}, {"messages"}),
+        ({"tools": TOOLS, "tool_choice": "none"}, {"messages", "toolConfig"}),
+    ],
+    ids=["format", "choices", "bias", "no tools"],
+)
+def test_what_there_is_not_is_refused_or_dropped(params: dict[str, Any], left: set[str]) -> None:
+    with pytest.raises(UnsupportedParamsError, match="bedrock_converse"):
+        sent_with(**params)
+
+    spoken = [{"role": "user", "content": "hi"}]
+    call = Call(model="m", messages=spoken, params=params, drop_params=True)
+    assert json.loads(bedrock_converse.request(call).body).keys() == left
+
+
+TOOL_USE = {"toolUse": {"toolUseId": "c1", "name": "f"}}
+MISSING = {
+    "in a block": (A11[0] + A11[1], "within content block 0"),
+    "in a call": (
+        A11[0] + event("contentBlockStart", contentBlockIndex=2, start=TOOL_USE),
+        "within content block 2",
+    ),
+    "behind the blocks": (b"".join(A11[:4]), "without a stop reason"),
+    "a stop without a reason": (
+        b"".join(A11[:4]) + event("messageStop") + A11[5],
+        "without a stop",
+    ),
+    "in a frame": (A11[0] + A11[1][:-1], "inside an event"),
+}
+
+
+@pytest.mark.parametrize(("body", "where"), MISSING.values(), ids=MISSING)
+def test_a_stream_that_is_cut_says_where(body: bytes, where: str) -> None:
+    with pytest.raises(StreamTruncatedError, match=where):
+        decoded(bedrock_converse.Decoder(), body)
+
+
+def test_a_call_that_nobody_closed_ends_with_the_message() -> None:
+    start = event("contentBlockStart", contentBlockIndex=1, start=TOOL_USE)
+    stop = event("messageStop", stopReason="tool_use")
+    answers, _ = told(decoded(bedrock_converse.Decoder(), A11[0] + start + stop))
+
+    assert answers[0].calls == {0: ["c1", "f", "{}"]}
+    assert answers[0].reason == "tool_use"
+
+
+def test_a_stop_for_a_failure_is_an_exception() -> None:
+    with pytest.raises(InternalServerError, match="broke off"):
+        decoded(bedrock_converse.Decoder(), A11[0] + event("messageStop", stopReason="error"))
+
+
+def test_a_block_of_another_kind_and_a_fragment_of_nothing_are_no_loss() -> None:
+    start = event("contentBlockStart", contentBlockIndex=0, start={"image": {"format": "png"}})
+    call = event("contentBlockStart", contentBlockIndex=1, start=TOOL_USE)
+    empty = event("contentBlockDelta", contentBlockIndex=1, delta={"toolUse": {"input": ""}})
+    tier = event("metadata", serviceTier={"type": "flex"}, metrics={"latencyMs": 3})
+    body = A11[0] + start + call + empty + A11[4] + tier
+    chunks = decoded(bedrock_converse.Decoder(), body)
+    answers, usage = told(chunks)
+
+    assert answers[0].native == {"content_blocks": [[{"image": {"format": "png"}}]]}
+    assert answers[0].calls == {0: ["c1", "f", "{}"]}
+    assert usage is None
+    assert chunks[-1].service_tier == "flex"
+    assert chunks[-1].provider_specific_fields == {"metrics": {"latencyMs": 3}}
+
+
+def whole(*blocks: Any, reason: str | None = "end_turn") -> bytes:
+    message = {"role": "assistant", "content": list(blocks)}
+    return json.dumps({"output": {"message": message}, "stopReason": reason}).encode()
+
+
+def test_a_whole_answer_has_its_citations_and_blocks_of_other_kinds() -> None:
+    cited = {"content": [{"text": "so"}], "citations": [{"title": "t"}]}
+    body = whole({"citationsContent": cited}, {"image": {"format": "png"}})
+    answers, _ = told(bedrock_converse.whole_body(body))
+
+    assert answers[0].text == "so"
+    assert answers[0].native == {
+        "citation": [{"title": "t"}],
+        "content_blocks": [[{"image": {"format": "png"}}]],
+    }
+
+
+WHOLE: dict[str, tuple[bytes, type[APIError]]] = {
+    "blank": (b" ", EmptyStreamError),
+    "nothing": (b"{}", EmptyStreamError),
+    "a page": (b"<p>", MalformedStreamError),
+    "an error": (b'{"message":"no"}', APIError),
+    "no reason": (whole({"text": "a"}, reason=None), StreamTruncatedError),
+    "a block that is a text": (whole("a"), MalformedStreamError),
+    "a block that is a number": (whole({"text": "a"}, 7), MalformedStreamError),
+    "a thought that is a text": (whole({"reasoningContent": "hm"}), MalformedStreamError),
+    "a thought in a list": (
+        whole({"reasoningContent": {"reasoningText": ["hm"]}}),
+        MalformedStreamError,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "kind"), WHOLE.values(), ids=WHOLE)
+def test_a_whole_body_that_is_no_message_says_so(body: bytes, kind: type[APIError]) -> None:
+    with pytest.raises(APIError) as raised:
+        bedrock_converse.whole_body(body)
+
+    assert type(raised.value) is kind
+
+
+def test_an_exception_has_the_type_of_its_status_or_the_one_that_is_given() -> None:
+    for encoded, type_ in (
+        (bedrock_converse.encode_error(403, "no"), "accessDeniedException"),
+        (bedrock_converse.encode_error(418, "no"), "validationException"),
+        (bedrock_converse.encode_error(599, "no"), "internalServerException"),
+        (bedrock_converse.encode_error(400, "no", kind="tomorrowException"), "tomorrowException"),
+    ):
+        [found] = EventStreamDecoder().feed(encoded)
+        assert found.headers[":message-type"] == "exception"
+        assert found.headers[":exception-type"] == type_
+        assert found.payload == b'{"message":"no"}'
+
+
+def test_a_thought_without_a_signature_and_an_answer_without_an_end_are_sent_so() -> None:
+    message = Message(thinking_blocks=[Thinking(thinking="hm")], content="a")
+    completion = ModelResponse(
+        id="1", created=1, model="m", choices=[Choices(message=message, finish_reason=None)]
+    )
+    found = EventStreamDecoder().feed(b"".join(bedrock_converse.encode(completion)))
+    events = [json.loads(it.payload) for it in found]
+    body = json.loads(bedrock_converse.encode_body(completion))
+
+    assert {"stopReason": None} in events
+    assert b"signature" not in bedrock_converse.encode_body(completion)
+    assert body["output"]["message"]["content"][0] == {
+        "reasoningContent": {"reasoningText": {"text": "hm"}}
+    }

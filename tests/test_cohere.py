@@ -16,7 +16,7 @@ from strategies_completions import completions, cuts
 from support import SOAK
 
 from cassette_stream import LoopbackServer
-from cassette_stream.chunks import ModelResponse, stream_chunk_builder
+from cassette_stream.chunks import Choices, Message, ModelResponse, stream_chunk_builder
 from cassette_stream.client import completion
 from cassette_stream.client.providers import resolve
 from cassette_stream.dialects import cohere
@@ -191,6 +191,10 @@ BROKEN = {
         event("tool-call-delta", 0, tool_calls={"function": {"arguments": "{"}}),
         StreamProtocolError,
     ),
+    "cut in a call": (called(0, "f")[:-120], StreamTruncatedError),
+    "a call twice": (called(0, "f")[:-60] + called(0, "g"), StreamProtocolError),
+    "the end of no call": (event("tool-call-end", 0), StreamProtocolError),
+    "an error event": (b'event: error\ndata: {"type":"error","message":"nope"}\n\n', APIError),
     "no index": (event("content-end"), StreamProtocolError),
     "no JSON": (b"data: {\n\n", MalformedStreamError),
     "a wrong type": (OPEN + event("content-delta", 0, content={"text": 12}), MalformedStreamError),
@@ -486,3 +490,52 @@ def test_log_probabilities_and_contents_of_other_kinds_are_kept() -> None:
         "logprobs": [{"text": "Hel"}],
         "contents": [{"type": "chart", "n": 1, "index": 1}],
     }
+
+
+def test_what_is_missing_from_a_stream_that_was_cut_is_said() -> None:
+    start = called(0, "f").partition(b"event: tool-call-end")[0]
+    for body, where in (
+        (START + start, "within tool call 0"),
+        (START + OPEN + HEL, "within content 0"),
+        (START + event("message-end", end={}), "with its last event, but without a finish"),
+    ):
+        with pytest.raises(StreamTruncatedError, match=where):
+            decoded(cohere.Decoder(), body)
+
+
+def test_a_call_that_nobody_closed_ends_with_the_message() -> None:
+    start = called(0, "f").partition(b"event: tool-call-end")[0]
+    answers, _ = told(decoded(cohere.Decoder(), START + start + END))
+
+    assert answers[0].calls == {0: ["f_1", "f", "{}"]}
+
+
+def test_annotations_are_told_as_citations_and_a_plan_as_what_it_is() -> None:
+    cited = {"start_index": 0, "end_index": 3, "url": "https://a.example", "title": "T"}
+    notes: Any = [{"type": "url_citation", "url_citation": cited}, {"type": "other"}]
+    message = Message(
+        content="Hello",
+        reasoning_content="hm I will",
+        annotations=notes,
+        provider_specific_fields={"tool_plan": "I will"},
+    )
+    sent = ModelResponse(
+        id="1", created=1, model="m", choices=[Choices(message=message, finish_reason="stop")]
+    )
+    streamed = built(decoded(cohere.Decoder(), b"".join(cohere.encode(sent))))
+    read = built(cohere.whole_body(cohere.encode_body(sent)))
+    body = json.loads(cohere.encode_body(sent))
+
+    for found in (streamed, read):
+        said_ = found.choices[0].message
+        assert said_.annotations == notes[:1]
+        assert said_.reasoning_content == "hm I will"
+        assert (said_.provider_specific_fields or {})["tool_plan"] == "I will"
+    assert body["message"]["tool_plan"] == "I will"
+    assert body["message"]["content"][0] == {"type": "thinking", "thinking": "hm "}
+    assert body["message"]["citations"][0]["text"] == "Hel"
+
+
+@pytest.mark.parametrize("kind", ["text", "json_object"])
+def test_a_format_that_cohere_has_goes_as_it_is(kind: str) -> None:
+    assert asked(params={"response_format": {"type": kind}})["response_format"] == {"type": kind}

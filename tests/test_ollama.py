@@ -15,7 +15,7 @@ from pytest_cassette_stream.strategies import chunkings
 from strategies_completions import completions, cuts
 from support import SOAK
 
-from cassette_stream.chunks import ModelResponse
+from cassette_stream.chunks import Choices, Message, ModelResponse, ModelResponseStream
 from cassette_stream.dialects import ollama
 from cassette_stream.dialects.call import Call
 from cassette_stream.exceptions import (
@@ -267,6 +267,65 @@ def test_a_conversation_is_told_in_ollamas_words() -> None:
 def test_a_message_that_cannot_be_sent_is_refused(message: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         body_of([message])
+
+
+def test_a_call_without_an_id_is_sent_without_one_and_a_tool_may_name_itself() -> None:
+    call = {"function": {"name": "f", "arguments": "{}"}}
+    sent = body_of(
+        [
+            {"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "name": "f", "content": "7"},
+        ]
+    )["messages"]
+
+    assert sent[0]["tool_calls"] == [{"function": {"name": "f", "arguments": {}}}]
+    assert sent[1] == {"role": "tool", "content": "7", "tool_name": "f"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b" ", EmptyStreamError),
+        (b"{}", EmptyStreamError),
+        (b"<p>", MalformedStreamError),
+        (b"data: {}", MalformedStreamError),
+        (b"\xff", MalformedStreamError),
+        (ollama.encode_error_body(500, "no"), APIError),
+        (lines(says(content="a")), StreamTruncatedError),
+    ],
+    ids=["blank", "nothing", "a page", "an event", "no UTF-8", "an error", "not done"],
+)
+def test_a_whole_body_that_is_no_answer_says_so(body: bytes, kind: type[APIError]) -> None:
+    with pytest.raises(APIError) as raised:
+        ollama.whole_body(body)
+
+    assert type(raised.value) is kind
+
+
+def test_an_answer_without_an_end_is_sent_so_and_an_error_is_read_as_one() -> None:
+    message = Message(content="a", reasoning_content="hm")
+    completion = ModelResponse(
+        id="1", created=1, model="m", choices=[Choices(message=message, finish_reason=None)]
+    )
+    body = b"".join(ollama.encode(completion))
+
+    assert b'"done":true' not in body
+    for sent in (body, ollama.encode_body(completion)):
+        with pytest.raises(StreamTruncatedError):
+            decoded(ollama.Decoder(), sent + b"\n")
+    with pytest.raises(APIError, match="<n\u00f6>"):
+        decoded(ollama.Decoder(), body + ollama.encode_error(500, "<n\u00f6>"))
+
+
+def test_a_line_that_comes_alone_is_read_at_once() -> None:
+    decoder = ollama.Decoder()
+    first = decoder.read(lines(says(content="a")))
+    assert not isinstance(first, ModelResponseStream)
+    assert [chunk.choices[0].delta.content for chunk in first if chunk.choices] == ["a"]
+    second = decoder.read(lines(says(content="b")))
+
+    assert isinstance(second, ModelResponseStream)
+    assert second.choices[0].delta.content == "b"
 
 
 def test_a_stream_is_asked_for_as_lines() -> None:
