@@ -413,6 +413,39 @@ def test_our_accumulator_keeps_all_laws_in_every_dialect(dialect: str) -> None:
     check_accumulator(partial(by_decoder, dialect), dialect=dialect, cost=False, settings=FEW)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_stream_chunk_builder_keeps_all_laws_of_our_chunks_in_every_dialect(dialect: str) -> None:
+    check_accumulator(stream_chunk_builder, dialect=dialect, as_="chunks", cost=False, settings=FEW)
+
+
+def event_of(value: Any) -> Any:
+    """The JSON of an event that an SDK gives as *value*."""
+    if not isinstance(value, dict):
+        return value.model_dump(mode="json", exclude_none=True)
+    return json.loads(value["chunk"]["bytes"]) if "chunk" in value else value
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        "bedrock_converse",
+        "bedrock_invoke",
+        pytest.param("cohere", marks=pytest.mark.sdk),
+        pytest.param("ollama", marks=pytest.mark.sdk),
+    ],
+)
+def test_our_accumulator_keeps_all_laws_of_the_objects_of_an_sdk(dialect: str) -> None:
+    if not dialect.startswith("bedrock"):
+        pytest.importorskip(dialect, reason=f"{dialect} is in the group 'sdks'")
+    check_accumulator(
+        lambda objects: by_decoder(dialect, map(event_of, objects)),
+        dialect=dialect,
+        as_="sdk",
+        cost=False,
+        settings=FEW,
+    )
+
+
 def calls_by_index(lines: Iterable[Any]) -> Any:
     """Ollama's index is taken for the place of the call."""
     calls = {
