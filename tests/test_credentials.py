@@ -18,13 +18,18 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import google.auth
 import pytest
+from botocore import exceptions as of_botocore
+from botocore.session import Session
+from google.auth import exceptions as of_google
 from hypothesis import given
 from hypothesis import strategies as st
 from support import PROJECT
 
 from cassette_stream import LoopbackServer, use_cassette
 from cassette_stream.cassette.model import Request
+from cassette_stream.chunks import stream_chunk_builder
 from cassette_stream.client import acompletion, bedrock, completion, providers, vertex
 from cassette_stream.client.access import Vault
 from cassette_stream.client.provider_table import Provider
@@ -249,6 +254,89 @@ def test_a_file_of_google_that_is_none_is_no_access(
     assert "gcloud auth application-default login" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (of_botocore.ConnectTimeoutError(endpoint_url="u"), Timeout, "no AWS credentials in time"),
+        (of_botocore.ReadTimeoutError(endpoint_url="u"), Timeout, "no AWS credentials in time"),
+        (of_botocore.EndpointConnectionError(endpoint_url="u"), APIConnectionError, "the way to AWS credentials is broken"),
+        (of_botocore.SSLError(endpoint_url="u", error="e"), APIConnectionError, "the way to AWS credentials is broken"),
+        (of_botocore.ProfileNotFound(profile=SECRET), AuthenticationError, "there are no AWS credentials: ProfileNotFound"),
+        (of_botocore.ClientError({"Error": {"Message": SECRET}}, "AssumeRole"), AuthenticationError, "there are no AWS credentials: ClientError"),
+        (RuntimeError(SECRET), AuthenticationError, "there are no AWS credentials: RuntimeError"),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, Exception) else "",
+)  # fmt: skip
+def test_why_there_are_no_credentials_of_aws_has_a_class(
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    kind: type[APIError],
+    text: str,
+) -> None:
+    def fail(_: Session) -> None:
+        raise raised
+
+    monkeypatch.setattr(Session, "get_credentials", fail)
+    error = refused(server, kind, "signed/m")
+
+    assert type(error) is kind
+    assert str(error).startswith(text)
+    assert SECRET not in str(error)
+    assert error.__cause__ is raised
+    assert getattr(error, "phase", "headers") == "headers"
+
+
+def test_a_way_to_tokens_that_is_broken_is_told_as_one(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = of_google.TransportError("it broke")
+
+    class Broken:
+        valid = False
+
+        def refresh(self, _: object) -> None:
+            raise broken
+
+    monkeypatch.setattr(google.auth, "default", lambda **_: (Broken(), "p"))
+    error = refused(server, APIConnectionError, "vertex_ai/g")
+
+    assert str(error) == "the way to a token is broken: it broke"
+    assert error.__cause__ is broken
+
+
+def test_a_profile_that_is_not_there_says_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    with pytest.raises(ValueError, match="the AWS profile does not say the region: .*elsewhere"):
+        bedrock.origin("m", {})
+    with pytest.raises(ValueError, match="the AWS profile does not say the region: .*elsewhere"):
+        bedrock.signature("https://proxy.test", "m", {})
+
+
+def test_a_signature_without_a_region_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [it for it in sys.modules if it.partition(".")[0] == "botocore"]:
+        monkeypatch.setitem(sys.modules, name, None)  # nor is there a profile then
+    with pytest.raises(ValueError, match="needs the region, which https://proxy.test does not say"):
+        bedrock.signature("https://proxy.test", "m", {})
+
+
+def test_what_is_held_is_held_for_each_environment_and_for_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vault = Vault("OURS_")
+    held = []
+    for number in range(9):
+        monkeypatch.setenv("OURS_KEY", str(number))
+        held.append(vault.here())
+        assert vault.here() is held[-1]
+
+    assert len(set(map(id, held))) == 9
+    monkeypatch.setenv("OURS_KEY", "1")
+    assert vault.here() is held[1]
+    monkeypatch.setenv("OURS_KEY", "0")
+    assert vault.here() is not held[0]
+
+
 def test_credentials_that_are_handed_out_are_asked_for_once_by_twenty_threads(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +390,9 @@ def test_a_token_of_google_is_asked_for_once_and_again_when_it_expires(
     assert asyncio.run(aask(server, "vertex_ai/g")) == COUNTED
     assert server.requests[-1].headers["authorization"][0] == "Bearer second"
     assert "/v1/projects/mine/locations/global/publishers/google/" in server.requests[-1].url
+    access = providers.resolve("vertex_ai/g").access
+    assert access is not None
+    assert access.secrets() == ("second",)
 
 
 @pytest.mark.usefixtures("account")
@@ -342,6 +433,9 @@ class Slow:
 
     def headers(self, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         return {"authorization": "Bearer slow"}
+
+    def secrets(self) -> tuple[str, ...]:
+        return ("slow",)
 
 
 @pytest.fixture
@@ -421,6 +515,92 @@ def test_a_profile_says_the_region_and_nobody_a_wrong_one(
 
 
 # Walks
+
+AWS_MODEL = "eu.anthropic.m-v1:0"
+WALKS: dict[str, tuple[str, str | None]] = {
+    "cohere": ("cohere/m", SECRET),
+    "ollama": ("ollama/m", SECRET),
+    "converse with a token": (f"bedrock/{AWS_MODEL}", SECRET),
+    "converse, signed": (f"bedrock/{AWS_MODEL}", None),
+    "invoke with a token": (f"bedrock/invoke/{AWS_MODEL}", SECRET),
+    "invoke, signed": (f"bedrock/invoke/{AWS_MODEL}", None),
+    "vertex with a token": ("vertex_ai/g", SECRET),
+}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"location": {"type": "string"}}},
+    },
+}
+
+
+def answers(server: LoopbackServer, model: str, key: str | None) -> list[dict[str, Any]]:
+    """What is said to a text and to a tool, streamed and whole, in both kinds of code."""
+    said = []
+    for more in (
+        {"messages": MESSAGES, "reasoning_effort": "low"},
+        {"messages": [{"role": "user", "content": "Weather in Paris?"}], "tools": [WEATHER]},
+    ):
+        asked: dict[str, Any] = {
+            "model": model,
+            "api_base": server.url,
+            "api_key": key,
+            "num_retries": 0,
+            **more,
+        }
+
+        async def both(asked: dict[str, Any] = asked) -> list[Any]:
+            stream = await acompletion(**asked, stream=True)
+            chunks = [chunk async for chunk in stream]
+            return [stream_chunk_builder(chunks), await acompletion(**asked)]
+
+        streamed = stream_chunk_builder(completion(**asked, stream=True))
+        for answer in (streamed, completion(**asked), *asyncio.run(both())):
+            assert answer is not None
+            [choice] = answer.choices
+            said.append(choice.model_dump())
+    return said
+
+
+@pytest.mark.parametrize(("model", "key"), WALKS.values(), ids=WALKS)
+def test_what_a_provider_says_is_recorded_without_secrets_and_replayed_without_access(
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: str,
+    key: str | None,
+) -> None:
+    if key is None:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+    file = tmp_path / "walk.yaml"
+    with use_cassette(file):
+        live = answers(server, model, key)
+    requests = server.requests
+    sent = [it.headers["authorization"][0] for it in requests]
+    signatures = [it.rpartition("Signature=")[2] for it in sent]
+    text = file.read_text()
+
+    assert {(it["message"]["content"], it["finish_reason"]) for it in live[:4]} == {
+        (COUNTED, "stop")
+    }
+    [thought] = {it["message"]["reasoning_content"] for it in live[:4]}
+    assert thought.startswith("The user wants")
+    calls = [call["function"] for it in live[4:] for call in it["message"]["tool_calls"]]
+    assert calls == [{"name": "get_weather", "arguments": '{"location": "Paris"}'}] * 4
+    assert {it["finish_reason"] for it in live[4:]} == {"tool_calls"}
+    assert len(requests) == 8
+    assert sent == [f"Bearer {key}"] * 8 if key else all(map(is_signed, requests))
+    assert [it for it in (*signatures, SECRET, ID, TOKEN) if it in text] == []
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "dummy")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "dummy")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    for dummy in ["dummy"] if key else ["dummy", None]:
+        with use_cassette(file, mode="none"):
+            assert answers(server, model, dummy) == live
+    assert server.requests == requests
 
 
 @pytest.mark.usefixtures("aws_keys")
