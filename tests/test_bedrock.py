@@ -736,3 +736,29 @@ def test_a_thought_without_a_signature_and_an_answer_without_an_end_are_sent_so(
     assert body["output"]["message"]["content"][0] == {
         "reasoningContent": {"reasoningText": {"text": "hm"}}
     }
+
+
+def test_payloads_that_somebody_kept_say_in_frames_what_they_said(corpus: Path) -> None:
+    count = 0
+    for name, body in streams(corpus, "bedrock-converse-json"):
+        events = [next(iter(json.loads(line).items())) for line in body.splitlines() if line]
+        deltas = [value["delta"] for kind, value in events if kind == "contentBlockDelta"]
+        tools = [value["start"]["toolUse"] for kind, value in events if kind == "contentBlockStart"]
+        framed = b"".join(frame(kind, json.dumps(value).encode()) for kind, value in events)
+        answers, _ = told(decoded(bedrock_converse.Decoder(), framed))
+        answer, count = answers[0], count + 1
+
+        assert answer.text == "".join(it.get("text", "") for it in deltas), name
+        assert answer.reasoning == "".join(
+            it.get("reasoningContent", {}).get("text", "") for it in deltas
+        ), name
+        assert [call[:2] for call in answer.calls.values()] == [
+            [it["toolUseId"], it["name"]] for it in tools
+        ], name
+        assert "".join(call[2] for call in answer.calls.values()) == "".join(
+            it.get("toolUse", {}).get("input", "") for it in deltas
+        ), name
+        # Lines are nothing that the service sends.
+        with pytest.raises(MalformedStreamError):
+            bedrock_converse.whole_body(body)
+    assert count == 5
