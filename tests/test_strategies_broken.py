@@ -36,6 +36,8 @@ from cassette_stream.transport.desk import Play
 from cassette_stream.transport.httpx import sync_transport
 
 FIXTURES = PROJECT / "fixtures"
+UNLIKE = [FIXTURES / f"{name}.yaml" for name in ("ollama_text", "bedrock_converse_text")]
+"""Recordings of what is no event stream of the web."""
 ONE = FIXTURES / "openai_parallel_tool_calls.yaml"
 LAYERS = ("connect", "head", "body", "sse", "json", "sem", "end")
 few = settings(max_examples=200 if SOAK else 10)
@@ -236,7 +238,7 @@ def played(path: Path, plan: Plan) -> None:
 @few
 @given(st.data())
 def test_every_rule_of_a_plan_strikes(three: Path, data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from([ONE, three]))
+    path = data.draw(st.sampled_from([ONE, three, *UNLIKE]))
     plan = data.draw(plans(path))
 
     assert 1 <= len(plan.rules) <= 3
@@ -252,6 +254,15 @@ def test_every_layer_place_and_scope_of_plans_is_reached(three: Path) -> None:
     assert {rule.attempt is None for rule in found} == {True, False}
     assert {str(rule.request) for rule in found} == {"1", "2", "3"}
     assert {True, False} == {bool(rule.parameters) for rule in found}
+
+
+@pytest.mark.parametrize("path", UNLIKE, ids=lambda it: it.stem)
+def test_plans_know_the_events_of_lines_and_frames(path: Path) -> None:
+    found = [rule for plan in drawn(plans(path, layer=["body", "json"]), 25) for rule in plan.rules]
+    kinds = {kind_of(rule.at) for rule in found if rule.at is not None}
+
+    assert kinds >= {"event", "byte", "when"}
+    assert any(isinstance(rule.at, Event) and rule.at.n == 2 for rule in found)
 
 
 def test_most_of_the_catalogue_can_strike_one_stream_of_tool_calls() -> None:

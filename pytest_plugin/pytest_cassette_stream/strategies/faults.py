@@ -34,7 +34,14 @@ _MOST = 100
 _MOST_OF_A_FLOOD = 100_000
 """Of what counts in thousands: an example is to be made and read in no time."""
 
-_TYPES = ("message", "content_block_delta", "response.output_text.delta", "ping")
+_TYPES = (
+    "message",
+    "content_block_delta",
+    "response.output_text.delta",
+    "ping",
+    "content-delta",
+    "contentBlockDelta",
+)
 _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12) | st.sampled_from(
     ["Overloaded", "a, b", 'say "hi"', "x=y", "1e5", "no", "é🎉"]
 )
@@ -49,6 +56,7 @@ _PLACES: Mapping[str, st.SearchStrategy[Place]] = {
             When("choices[0].finish_reason", "stop"),
             When("delta.type", "text_delta"),
             When("candidates[*].index", 0),
+            When("done", True),
             When('$["a,b"]', None),
         ]
     ),

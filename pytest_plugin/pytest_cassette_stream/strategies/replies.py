@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cassette_stream import Emit, Interaction, Wait, script_of
-from cassette_stream.exceptions import MalformedStreamError, PlanError
+from cassette_stream.exceptions import PlanError
 from cassette_stream.faults import (
     AfterText,
     Byte,
@@ -29,7 +29,7 @@ from cassette_stream.faults import (
     When,
     watch,
 )
-from cassette_stream.wire import SSEDecoder
+from cassette_stream.faults.seen import events_in
 
 __all__ = ("Reply",)
 
@@ -122,11 +122,8 @@ class Reply:
 
     @cached_property
     def _events(self) -> list[str]:
-        """The data of its events."""
-        found: list[str] = []
-        with suppress(MalformedStreamError):  # it breaks off; those before it count
-            found.extend(event.data for event in SSEDecoder().feed(b"".join(self._data)))
-        return found
+        """The data of its events, lines or frames."""
+        return [seen.data for seen in events_in(self.steps)]
 
     @property
     def _numbers(self) -> list[int]:
