@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ def everything(decoder: Any, pieces: Iterable[bytes]) -> tuple[list[Any], Any]:
     except APIError as error:
         return chunks, (type(error), error.message)
     return chunks, "complete"
+
+
+@cache
+def thorough(decoder: type[Any]) -> type[Any]:
+    """The same *decoder*, to which no event is common."""
+    return type("Thorough", (decoder,), {"__slots__": (), "_quick": lambda *_: None})
 
 
 def decoded(decoder: Any, body: bytes) -> list[ModelResponseStream]:

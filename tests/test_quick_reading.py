@@ -1,13 +1,18 @@
+"""The quick way to the common events, and events that come alone, change nothing."""
+
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+from decoded import everything, thorough
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from otherwise import otherwise
 from strategies_completions import completions, cuts
 from support import SOAK
 
@@ -15,28 +20,34 @@ from cassette_stream.client import completion
 from cassette_stream.dialects import (
     anthropic,
     bedrock_converse,
+    bedrock_invoke,
     cohere,
     gemini,
     ollama,
     openai_chat,
     openai_responses,
 )
+from cassette_stream.dialects.aws_frames import frame
+from cassette_stream.dialects.bedrock_invoke.chunks import chunk_frame
 from cassette_stream.exceptions import APIError
+from cassette_stream.wire import encode_event
 
 WIRES = {
     "openai": openai_chat,
     "openai/responses": openai_responses,
     "anthropic": anthropic,
     "bedrock/converse": bedrock_converse,
+    "bedrock/invoke": bedrock_invoke,
     "cohere": cohere,
     "gemini": gemini,
     "ollama": ollama,
 }
 CONTENT_TYPES = {
     "bedrock/converse": "application/vnd.amazon.eventstream",
+    "bedrock/invoke": "application/vnd.amazon.eventstream",
     "ollama": "application/x-ndjson",
 }
-NAMELESS = CONTENT_TYPES.keys()
+NAMELESS = {"bedrock/converse", "ollama"}
 """Those whose answers have no id, so that we make one."""
 many = settings(max_examples=500 if SOAK else 60, deadline=None)
 FINGERPRINT, NEW = b'"system_fingerprint":"fp_2",', b'"new":1,'
@@ -107,6 +118,40 @@ def test_an_event_that_comes_alone_says_what_it_says_among_others(
     events = list(wire.encode(whole, pieces=pieces))
 
     assert outcome(provider, grouped(data.draw, events)) == outcome(provider, [b"".join(events)])
+
+
+WRITERS = {
+    "bedrock/converse": lambda name, data: frame(name, data.encode()),
+    "bedrock/invoke": lambda _, data: chunk_frame(data),
+    "ollama": lambda _, data: data.encode() + b"\n",
+}
+
+
+def with_another(draw: Callable[[Any], Any], provider: str, events: list[bytes]) -> bytes:
+    """A body of the *events*, in one of which something is otherwise."""
+    source = WIRES[provider].Decoder()._events
+    found = [it for event in events for it in source.feed(event) if it.data != "[DONE]"]
+    place = draw(st.integers(0, len(found) - 1))
+    changed = json.dumps(draw(otherwise(json.loads(found[place].data))))
+    write = WRITERS.get(provider, lambda name, data: encode_event(data, event=name))
+    return b"".join(
+        write(it.event, changed if number == place else it.data) for number, it in enumerate(found)
+    )
+
+
+@pytest.mark.parametrize("provider", WIRES)
+@many
+@given(whole=completions(), pieces=cuts(), strict=st.booleans(), data=st.data())
+def test_the_quick_way_says_what_the_thorough_way_says(
+    provider: str, whole: Any, pieces: Any, strict: bool, data: st.DataObject
+) -> None:
+    dialect: ModuleType = WIRES[provider]
+    make = dialect.Decoder
+    body = with_another(data.draw, provider, list(dialect.encode(whole, pieces=pieces)))
+
+    assert everything(make(strict=strict), [body]) == everything(
+        thorough(make)(strict=strict), [body]
+    )
 
 
 @many
