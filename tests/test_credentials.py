@@ -37,6 +37,7 @@ from cassette_stream.exceptions import (
     APIConnectionError,
     APIError,
     AuthenticationError,
+    PermissionDeniedError,
     Timeout,
     UnguardedConnectionError,
 )
@@ -622,6 +623,25 @@ def test_a_signed_call_is_recorded_without_its_secrets_and_replayed_with_others(
         session.rewind()
         assert asyncio.run(aask(server)) == COUNTED
     assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_a_refusal_that_quotes_a_signed_request_is_recorded_without_its_secrets(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    def quote(request: Request) -> Script:
+        said = "\n".join(f"{name}:{values[0]}" for name, values in request.headers.items())
+        return iter([Head(403), Emit(json.dumps({"message": said}).encode())])
+
+    server.script(f"/model/{AWS_MODEL.replace(':', '%3A')}/converse-stream", quote)
+    file = tmp_path / "refused.yaml"
+    with use_cassette(file), pytest.raises(PermissionDeniedError):
+        ask(server, f"bedrock/{AWS_MODEL}")
+    [signed] = server.requests[0].headers["authorization"]
+    text = file.read_text()
+
+    assert "x-amz-security-token:REDACTED" in text
+    assert [it for it in (ID, TOKEN, signed.rpartition("=")[2]) if it in text] == []
 
 
 @pytest.mark.usefixtures("aws_keys")
