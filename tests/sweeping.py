@@ -24,15 +24,23 @@ URLS: dict[str, str] = {
     "bedrock_invoke": f"{BASE}/model/anthropic.claude-sonnet-4-20250514-v1%3A0/"
     "invoke-with-response-stream",
 }
+WHOLE_URLS: dict[str, str] = {
+    **URLS,
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/models/"
+    "gemini-2.5-flash:generateContent",
+    "bedrock_converse": URLS["bedrock_converse"].removesuffix("-stream"),
+    "bedrock_invoke": URLS["bedrock_invoke"].removesuffix("-with-response-stream"),
+}
 MATCH_ON = ("method", "url")
 QUESTION: Any = [{"role": "user", "content": "hi"}]
 TEXT = 'Grüße 🎉 "so".'
 
 
-def record(path: Path, dialect: str, *, calls: bool = False) -> Path:
+def record(path: Path, dialect: str, *, calls: bool = False, streamed: bool = True) -> Path:
     """A recording at *path*: text, and with *calls* reasoning before it and two calls behind.
 
-    The head comes after 200 ms and then an event each 50 ms, one to a frame.
+    The head comes after 200 ms and then an event each 50 ms, one to a frame; or a third of the
+    answer, where that is not *streamed*.
     """
     whole = answer(calls=calls)
     said = whole.choices[0].message
@@ -40,13 +48,19 @@ def record(path: Path, dialect: str, *, calls: bool = False) -> Path:
     whole.choices[0].message = Message(
         role="assistant", content=TEXT, tool_calls=said.tool_calls, reasoning_content=thought
     )
-    events = list(ENCODERS[dialect].encode(whole))
+    if streamed:
+        events = list(ENCODERS[dialect].encode(whole))
+        kind = CONTENT_TYPES.get(dialect, "text/event-stream")
+    else:
+        body = ENCODERS[dialect].encode_body(whole)
+        third = len(body) // 3
+        events, kind = [body[:third], body[third:-third], body[-third:]], "application/json"
     interaction = Interaction(
         recorded_at=datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
-        request=Request(method="POST", url=URLS[dialect]),
+        request=Request(method="POST", url=(URLS if streamed else WHOLE_URLS)[dialect]),
         response=Response(
             status=200,
-            headers={"content-type": (CONTENT_TYPES.get(dialect, "text/event-stream"),)},
+            headers={"content-type": (kind,)},
             head_after_us=200_000,
             body=b"".join(events),
             sizes=array("q", map(len, events)),

@@ -18,7 +18,6 @@ from sweeping import MATCH_ON, QUESTION, record
 from cassette_stream import acompletion, chaos, completion
 from cassette_stream.chaos import Report, Verdict
 from cassette_stream.faults import catalogue
-from cassette_stream.faults.dialect import Dialect
 
 # A drip, or a chunk again and again, never ends: somebody must bound the whole of it.
 OPTIONS: dict[str, Any] = {"stream": True, "api_key": "none", "total_timeout": 60.0}
@@ -46,6 +45,15 @@ async def apieces(model: str, base: str | None) -> AsyncIterator[Any]:
     return await acompletion(model, QUESTION, api_base=base, **OPTIONS)
 
 
+def whole(model: str, base: str | None) -> Any:
+    return completion(model, QUESTION, api_base=base, **OPTIONS | {"stream": False})
+
+
+async def awhole(model: str, base: str | None) -> Any:
+    return await acompletion(model, QUESTION, api_base=base, **OPTIONS | {"stream": False})
+
+
+WHOLE = {"sync": whole, "asyncio": awhole, "trio": awhole}
 ASKS = {"sync": ours, "asyncio": aours, "trio": aours}
 PIECES = {"sync": pieces, "asyncio": apieces, "trio": apieces}
 SOME_SWEEPS = [
@@ -81,7 +89,7 @@ NO_HOLD: dict[str, set[str]] = {
 """The probes that have no hold on a function that reads its stream to the end itself."""
 
 
-def swept(subject: Any, dialect: Dialect, path: Path, faults: Any, way: str, **more: Any) -> Report:
+def swept(subject: Any, dialect: str, path: Path, faults: Any, way: str, **more: Any) -> Report:
     return chaos.sweep(
         subject,
         path,
@@ -96,7 +104,7 @@ def swept(subject: Any, dialect: Dialect, path: Path, faults: Any, way: str, **m
 @pytest.mark.matrix(2)
 @pytest.mark.parametrize(("dialect", "said", "way"), SWEEPS if SOAK else SOME_SWEEPS)
 def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
-    dialect: Dialect, said: str, way: str, tmp_path: Path
+    dialect: str, said: str, way: str, tmp_path: Path
 ) -> None:
     path = record(tmp_path / "it.yaml", dialect, calls=said == "calls")
     report = swept(
@@ -122,12 +130,30 @@ def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
     assert not [it.rule for it in report.results if it.recovered is False]
 
 
+@pytest.mark.matrix(4)
+@pytest.mark.parametrize("way", WHOLE)
+@pytest.mark.parametrize("said", ["text", "calls"])
+@pytest.mark.parametrize("dialect", SPOKEN)
+def test_an_answer_that_comes_whole_is_given_whole_or_not_at_all(
+    dialect: str, said: str, way: str, tmp_path: Path
+) -> None:
+    path = record(tmp_path / "it.yaml", dialect, calls=said == "calls", streamed=False)
+    positions = "every-event" if SOAK else "sampled"
+    report = swept(WHOLE[way], dialect, path, "all", way, positions=positions)
+
+    report.raise_for_bad()
+    assert {it.verdict for it in report.tried} == {Verdict.OK, Verdict.RAISED}
+    layers = {it.fault.partition(".")[0] for it in report.tried}
+    assert layers == {"connect", "head", "body", "sse", "end"}
+    assert not [it.rule for it in report.results if it.recovered is False]
+
+
 # Trio closes what was dropped, as the others do, but says that one should not drop it.
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 @pytest.mark.parametrize("way", ASKS)
 @pytest.mark.parametrize("dialect", SPOKEN)
 def test_whatever_is_done_to_it_nothing_is_left_behind(
-    dialect: Dialect, way: str, tmp_path: Path
+    dialect: str, way: str, tmp_path: Path
 ) -> None:
     path = record(tmp_path / "it.yaml", dialect, calls=True)
     report = swept(PIECES[way], dialect, path, "end.*", way)
@@ -149,7 +175,7 @@ def test_together_the_sweeps_try_the_whole_catalogue() -> None:
 
 @pytest.mark.skipif(not SOAK, reason="every byte is for CASSETTE_STREAM_SOAK")
 @pytest.mark.parametrize("dialect", SPOKEN)
-def test_so_it_is_at_every_byte(dialect: Dialect, tmp_path: Path) -> None:
+def test_so_it_is_at_every_byte(dialect: str, tmp_path: Path) -> None:
     path = record(tmp_path / "it.yaml", dialect)
     faults = [it.id for it in catalogue().values() if "byte" in it.places]
     report = swept(ours, dialect, path, faults, "sync", positions="every-byte", recovery=False)

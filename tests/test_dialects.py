@@ -261,6 +261,17 @@ def test_a_whole_body_with_something_else_in_a_place_is_read_or_refused(
 
 @dialects
 @many
+@given(completion=completions())
+def test_a_mark_of_the_byte_order_before_a_whole_body_says_nothing(
+    dialect: ModuleType, completion: ModelResponse
+) -> None:
+    body = dialect.encode_body(completion)
+
+    assert normal(dialect.whole_body(b"\xef\xbb\xbf" + body)) == normal(dialect.whole_body(body))
+
+
+@dialects
+@many
 @given(completion=completions(), pieces=cuts())
 def test_the_same_completion_gives_the_same_bytes(
     dialect: ModuleType, completion: ModelResponse, pieces: Any

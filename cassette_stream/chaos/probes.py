@@ -20,6 +20,8 @@ from cassette_stream.chaos.job import Job, Run, left_running
 from cassette_stream.chaos.subject import Subject
 from cassette_stream.clock import VirtualClock, run_virtually, virtual_time
 from cassette_stream.faults import Plan, Rule
+from cassette_stream.faults.edit import events_in
+from cassette_stream.script import Emit
 
 __all__ = ("probe",)
 
@@ -49,6 +51,9 @@ def _close_evicts(job: Job) -> Run | str:
 
 def _close_hangs(job: Job) -> Run | str:
     """Whether the end of the answer is enough, though the connection stays open behind it."""
+    bodies = [it.response.body for it in job.clean.asked if it.response is not None]
+    if not any(events_in([Emit(body)]) for body in bodies):
+        return "the answer is no stream of events, so only the end of its body says that it is over"
     return job.perform(Plan((Rule("body.hold_open"),), on_unfired="warn"))
 
 

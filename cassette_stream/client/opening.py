@@ -7,6 +7,7 @@ from typing import Any
 from cassette_stream.client.access import adone_in_time, done_in_time
 from cassette_stream.client.asked import Asked
 from cassette_stream.client.exchange import Exchange, Opened
+from cassette_stream.client.stream import alet_go, apieces
 
 __all__ = ("aopened", "opened")
 
@@ -66,8 +67,14 @@ def _body(response: Any) -> bytes:
 
 
 async def _abody(response: Any) -> bytes:
+    pieces, body = apieces(response), bytearray()
     try:
-        body: bytes = await response.aread()
+        async for piece in pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            if piece is None:
+                break
+            body += piece
     finally:
-        await response.aclose()
-    return body
+        await alet_go(response, pieces)
+    return bytes(body)

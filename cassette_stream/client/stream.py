@@ -18,7 +18,15 @@ from cassette_stream.client.drain import adrain, drain, interrupt, unwind
 from cassette_stream.client.failures import request_id_of
 from cassette_stream.client.reading import Piece, Reading
 
-__all__ = ("CustomStreamWrapper", "agiven", "areadings", "given", "readings")
+__all__ = (
+    "CustomStreamWrapper",
+    "agiven",
+    "alet_go",
+    "apieces",
+    "areadings",
+    "given",
+    "readings",
+)
 
 _Chunks = Generator[ModelResponseStream, None, None]
 _AsyncChunks = AsyncGenerator[ModelResponseStream, None]
@@ -237,9 +245,7 @@ def _read(reading: Reading, response: Any) -> _Chunks:
 
 
 async def _aread(reading: Reading, response: Any) -> _AsyncChunks:
-    import anyio  # noqa: PLC0415 - only asynchronous callers pay for it
-
-    pieces = _apieces(response)
+    pieces = apieces(response)
     try:
         yield ModelResponseStream()
         reading.begin()
@@ -251,12 +257,19 @@ async def _aread(reading: Reading, response: Any) -> _AsyncChunks:
                 await adrain(pieces)
                 return
     finally:
-        # A task that is cancelled still gives its connection back.
-        with anyio.CancelScope(shield=True):
-            await response.aclose()
-            if _ends_once_closed(response):
-                await unwind(pieces)
-            await pieces.aclose()
+        await alet_go(response, pieces)
+
+
+async def alet_go(response: Any, pieces: AsyncGenerator[Piece, None]) -> None:
+    """Close *response* and its *pieces*."""
+    import anyio  # noqa: PLC0415 - only asynchronous callers pay for it
+
+    # A task that is cancelled still gives its connection back.
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
+        if _ends_once_closed(response):
+            await unwind(pieces)
+        await pieces.aclose()
 
 
 def _ends_once_closed(response: Any) -> bool:
@@ -274,7 +287,8 @@ def _pieces(response: Any) -> Generator[Piece, None, None]:
         yield None
 
 
-async def _apieces(response: Any) -> AsyncGenerator[Piece, None]:
+async def apieces(response: Any) -> AsyncGenerator[Piece, None]:
+    """The body of *response* piece by piece, and what ended it: an exception, or None."""
     # A content coding that breaks leaves what is below half read, and trio would warn of that.
     below = response.aiter_raw()
     response.aiter_raw = lambda: below

@@ -38,7 +38,7 @@ def decoded(body: object) -> object:
     """The JSON value that *body* spells, else its text; what is no bytes stays as it is."""
     if not isinstance(body, bytes | bytearray | memoryview):
         return body
-    text = bytes(body).decode("utf-8", "replace").strip()
+    text = bytes(body).decode("utf-8-sig", "replace").strip()
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from cassette_stream.dialects.bedrock_converse.decoder import Decoder
 from cassette_stream.dialects.decoding import field, json_object
 from cassette_stream.dialects.error_body import understand
 from cassette_stream.dialects.errors import stream_error
-from cassette_stream.exceptions import EmptyStreamError
+from cassette_stream.dialects.whole import whole_text
 
 __all__ = ("whole_body",)
 
@@ -24,10 +24,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: It has no stop reason.
     """
-    text = body.strip()
-    if not text:
-        raise EmptyStreamError("the body is empty")
-    answer = json_object(text)
+    answer = json_object(whole_text(body))
     if "output" not in answer and (answer.get("error") or understand(answer).message):
         raise stream_error(answer)
     decoder = Decoder(strict=strict)

@@ -9,7 +9,7 @@ from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.dialects.cohere.decoder import Decoder
 from cassette_stream.dialects.decoding import field, json_object
 from cassette_stream.dialects.errors import stream_error
-from cassette_stream.exceptions import EmptyStreamError
+from cassette_stream.dialects.whole import whole_text
 
 __all__ = ("whole_body",)
 
@@ -23,10 +23,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: It has no finish reason.
     """
-    text = body.strip()
-    if not text:
-        raise EmptyStreamError("the body is empty")
-    value = json_object(text)
+    value = json_object(whole_text(body))
     if isinstance(value.get("message"), str) or value.get("error"):
         raise stream_error(value)
     decoder = Decoder(strict=strict)

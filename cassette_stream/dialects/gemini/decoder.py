@@ -27,7 +27,8 @@ from cassette_stream.dialects.errors import stream_error
 from cassette_stream.dialects.gemini.answer import Answer
 from cassette_stream.dialects.gemini.frames import Frames
 from cassette_stream.dialects.gemini.usage import usage_of
-from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
+from cassette_stream.dialects.whole import whole_text
+from cassette_stream.exceptions import MalformedStreamError
 from cassette_stream.wire import ServerSentEvent
 
 __all__ = ("Decoder", "whole_body")
@@ -199,9 +200,8 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: A candidate has no finish reason.
     """
-    text = body.strip()
-    if not text:
-        raise EmptyStreamError("the body is empty")
+    text = whole_text(body)
     decoder = Decoder(strict=strict)
-    said = decoder.feed(text) if text.startswith(b"[") else decoder.take(json_object(text))
+    is_array = text.startswith("[")
+    said = decoder.feed(text.encode()) if is_array else decoder.take(json_object(text))
     return [*said, *decoder.finish()]

@@ -25,7 +25,8 @@ from cassette_stream.dialects.error_body import complains
 from cassette_stream.dialects.errors import finish_error, stream_error
 from cassette_stream.dialects.lines import Lines
 from cassette_stream.dialects.ollama.message import calls_of, logprobs_of
-from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
+from cassette_stream.dialects.whole import whole_text
+from cassette_stream.exceptions import MalformedStreamError
 from cassette_stream.wire import ServerSentEvent
 
 __all__ = ("Decoder", "whole_body")
@@ -210,11 +211,6 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: It is not done.
     """
-    try:
-        text = body.decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise MalformedStreamError(f"the body is no UTF-8: {error}", body=body) from error
-    if not text:
-        raise EmptyStreamError("the body is empty")
+    text = whole_text(body)
     decoder = Decoder(strict=strict)
     return [*decoder.take(_line_object(text)), *decoder.finish()]

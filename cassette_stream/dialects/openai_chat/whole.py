@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.dialects.openai_chat.decoder import Decoder, event_object
-from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
+from cassette_stream.dialects.whole import whole_text
 
 __all__ = ("whole_body",)
 
@@ -20,13 +20,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: A choice has no finish reason.
     """
-    try:
-        text = body.decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise MalformedStreamError(f"the body is no UTF-8: {error}", body=body) from error
-    if not text:
-        raise EmptyStreamError("the body is empty")
-    value = event_object(text)
+    value = event_object(whole_text(body))
     choices = value.get("choices")
     if isinstance(choices, list):
         value = {

@@ -21,8 +21,8 @@ from cassette_stream.dialects.decoding import (
 from cassette_stream.dialects.openai_responses.numbers import Numbers
 from cassette_stream.dialects.openai_responses.progress import Progress
 from cassette_stream.dialects.openai_responses.reading import failure
+from cassette_stream.dialects.whole import whole_text
 from cassette_stream.exceptions import (
-    EmptyStreamError,
     MalformedStreamError,
     StreamProtocolError,
     StreamTruncatedError,
@@ -118,9 +118,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
         EmptyStreamError: There is nothing in it.
         StreamTruncatedError: The response has not ended, or was cancelled.
     """
-    if not body.strip():
-        raise EmptyStreamError("the body is empty")
-    value = json_object(body)
+    value = json_object(whole_text(body))
     status = text_of(value, "status", strict=strict)
     if value.get("error") or status == "failed":
         raise failure(value.get("error"), value)
