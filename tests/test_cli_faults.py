@@ -12,6 +12,7 @@ from test_cli import run
 from cassette_stream.cli.breaking import Layer
 from cassette_stream.cli.faults import WORDS, example_of
 from cassette_stream.faults import FaultInfo, catalogue, parse_rule
+from cassette_stream.faults.framing import FRAMINGS
 from cassette_stream.faults.info import LAYERS
 
 pytestmark = pytest.mark.matrix(5)
@@ -35,8 +36,9 @@ def test_the_example_of_every_fault_is_a_rule_of_that_fault(info: FaultInfo) -> 
 def test_everything_about_a_fault_is_told(info: FaultInfo) -> None:
     lines = run("faults", info.id).stdout.splitlines()
     told = words(" ".join(lines))
+    framings = [FRAMINGS[it] for it in info.framings or ()]
     parts = [info.id, info.name, info.description, info.transport, info.reference, info.kind]
-    parts += [*info.places, *info.insides, *(info.dialects or ()), WORDS[info.expect]]
+    parts += [*info.places, *info.insides, *(info.dialects or ()), *framings, WORDS[info.expect]]
     for parameter in info.parameters:
         parts += [parameter.name, parameter.description, *parameter.choices, parameter.accepted()]
 

@@ -16,6 +16,7 @@ from cassette_stream.cli.terminal import console, count, glyphs_of, row
 from cassette_stream.cli.timeline import ASCII
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults import FaultInfo, Parameter, catalogue, parse_rule
+from cassette_stream.faults.framing import FRAMINGS
 from cassette_stream.faults.info import LAYERS
 from cassette_stream.faults.parameter import shown
 from cassette_stream.faults.rule import info_of
@@ -172,6 +173,8 @@ def _rows(info: FaultInfo) -> Iterator[tuple[str, str]]:
         yield "takes", f"{parameter.name}: {_accepted(parameter)}"
         yield "", parameter.description
     yield "dialects", ", ".join(sorted(info.dialects)) if info.dialects is not None else "all"
+    if info.framings is not None:
+        yield "framings", ", ".join(FRAMINGS[it] for it in sorted(info.framings))
     yield "seen in", info.reference
 
 
@@ -196,6 +199,7 @@ def _told(info: FaultInfo) -> dict[str, object]:
         "inside": list(info.insides),
         "parameters": [_told_parameter(parameter) for parameter in info.parameters],
         "dialects": None if info.dialects is None else sorted(info.dialects),
+        "framings": None if info.framings is None else sorted(info.framings),
         "reference": info.reference,
         "example": example_of(info),
     }

@@ -25,6 +25,7 @@ from cassette_stream.wire.ndjson import NDJSONDecoder
 from cassette_stream.wire.sse import LocatedEvent, SSEDecoder
 
 __all__ = (
+    "FRAMINGS",
     "EventReader",
     "Framing",
     "frames_begin",
@@ -35,6 +36,13 @@ __all__ = (
 )
 
 Framing: TypeAlias = Literal["aws", "ndjson", "sse"]
+
+FRAMINGS: dict[Framing, str] = {
+    "aws": "AWS frames",
+    "ndjson": "lines of NDJSON",
+    "sse": "server-sent events",
+}
+"""What people call each."""
 
 _BOM = b"\xef\xbb\xbf"
 _NO_BLANK = re.compile(rb"[^ \t\r\n]")

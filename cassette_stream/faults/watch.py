@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cassette_stream.exceptions import PlanError
 from cassette_stream.faults.edit import dialect_in
+from cassette_stream.faults.framing import FRAMINGS
 from cassette_stream.faults.place import Place
 from cassette_stream.faults.seek import why_missing
 from cassette_stream.faults.seen import framing_in
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ("watch", "why_unfired")
 
 _MOST_STEPS = 100_000
-_FRAMINGS = {"aws": "AWS frames", "ndjson": "lines of NDJSON", "sse": "server-sent events"}
 
 
 def watch(fault: Fault, script: Script, on_strike: Callable[[], object]) -> Script:
@@ -102,8 +102,8 @@ def _reason(fault: Fault, steps: list[Step], info: FaultInfo | None) -> str:
     if info is not None and info.framings is not None:
         framing = framing_in(steps)
         if framing not in info.framings:
-            known = " and ".join(_FRAMINGS[it] for it in sorted(info.framings))
-            return f"it is for {known}, and these are {_FRAMINGS[framing]}"
+            known = " and ".join(FRAMINGS[it] for it in sorted(info.framings))
+            return f"it is for {known}, and these are {FRAMINGS[framing]}"
     place = getattr(fault, "at", None)
     missing = why_missing(iter(steps), place) if isinstance(place, Place) else None
     return missing or "the stream is the same with it"
