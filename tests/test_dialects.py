@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from decoded import decoded as decoded_by
 from decoded import normal
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from otherwise import otherwise
 from strategies_completions import completions, cuts, texts
 from support import SOAK
 
@@ -42,6 +43,7 @@ from cassette_stream.dialects import (
     openai_chat,
     openai_responses,
 )
+from cassette_stream.dialects.call import Call
 from cassette_stream.dialects.encoding import weave, words
 from cassette_stream.exceptions import APIError
 from cassette_stream.wire import EventStreamDecoder, NDJSONDecoder, ServerSentEvent, SSEDecoder
@@ -222,37 +224,13 @@ def test_each_item_of_an_encoder_is_one_event_and_no_more(
     assert not wire.pending
 
 
-def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to everything that *value* holds, itself included."""
-    yield way
-    held = dict(enumerate(value)) if isinstance(value, list) else value
-    for key, item in held.items() if isinstance(held, dict) else ():
-        yield from places(item, (*way, key))
-
-
-def with_other(value: Any, way: tuple[Any, ...], other: Any) -> Any:
-    """*value* with the *other* at the end of the *way*."""
-    if not way:
-        return other
-    key, *rest = way
-    changed = with_other(value[key], tuple(rest), other)
-    if isinstance(value, dict):
-        return {**value, key: changed}
-    return [*value[:key], changed, *value[key + 1 :]]
-
-
-OTHERS = [None, True, 7, 0.5, "x", [], {}, [7], {"x": 7}, [{}], [None]]
-
-
 @dialects
 @many
 @given(completion=completions(), strict=st.booleans(), data=st.data())
 def test_a_whole_body_with_something_else_in_a_place_is_read_or_refused(
     dialect: ModuleType, completion: ModelResponse, strict: bool, data: st.DataObject
 ) -> None:
-    sent = json.loads(dialect.encode_body(completion))
-    way = data.draw(st.sampled_from(list(places(sent))))
-    body = json.dumps(with_other(sent, way, data.draw(st.sampled_from(OTHERS))))
+    body = json.dumps(data.draw(otherwise(json.loads(dialect.encode_body(completion)))))
 
     # Whatever else comes out of it is no exception that anybody is told to expect.
     with suppress(APIError):
@@ -268,6 +246,85 @@ def test_a_mark_of_the_byte_order_before_a_whole_body_says_nothing(
     body = dialect.encode_body(completion)
 
     assert normal(dialect.whole_body(b"\xef\xbb\xbf" + body)) == normal(dialect.whole_body(body))
+
+
+TOOL = {"name": "f", "description": "d", "strict": True, "parameters": {"type": "object"}}
+SCHEMA = {"name": "n", "schema": {"type": "object"}}
+ASKED: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": [
+            {"type": "text", "text": "see", "cache_control": {"type": "ephemeral"}},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+        ]},
+        {
+            "role": "assistant",
+            "content": "so",
+            "refusal": "no",
+            "reasoning_content": "hm I will",
+            "provider_specific_fields": {"tool_plan": "I will", "thought_signatures": ["s"]},
+            "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}],
+            "tool_calls": [{"id": "c1", "type": "function", "function": {
+                "name": "f", "arguments": "{}"
+            }}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "7"},
+    ],
+    "params": {
+        "max_tokens": 5,
+        "stop": ["x"],
+        "tools": [{"type": "function", "function": TOOL}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "response_format": {"type": "json_schema", "json_schema": SCHEMA},
+        "reasoning_effort": "low",
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "stream_options": {"include_usage": True},
+    },
+}  # fmt: skip
+
+
+@dialects
+@settings(many, max_examples=400 if SOAK else 100)
+@given(asked=otherwise(ASKED))
+def test_a_question_with_something_else_in_a_place_is_asked_or_refused(
+    dialect: ModuleType, asked: Any
+) -> None:
+    # Before a dialect sees them, the client has looked at these.
+    assume(isinstance(asked, dict) and asked.keys() == ASKED.keys())
+    assume(isinstance(asked["params"], dict) and isinstance(asked["messages"], list))
+    assume(all(isinstance(message, dict) for message in asked["messages"]))
+
+    with suppress(APIError, TypeError, ValueError):
+        call = Call(model="m", drop_params=True, **asked)
+        assert json.loads(dialect.request(call).body)
+
+
+TOLD_BACK = [it for it in DIALECTS if it is not openai_chat]  # which sends what it is given
+NATIVE = "provider_specific_fields"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said", "told"),
+    [
+        *((it, {"tool_calls": 7}, "tool_calls is a list, not 7") for it in TOLD_BACK),
+        *((it, {"tool_calls": ["f"]}, "a tool call is a mapping, not 'f'") for it in TOLD_BACK),
+        (anthropic, {"thinking_blocks": 7}, "thinking_blocks is a list, not 7"),
+        (bedrock_converse, {"thinking_blocks": "hm"}, "thinking_blocks is a list, not 'hm'"),
+        (gemini, {NATIVE: 7}, f"{NATIVE} is a mapping, not 7"),
+        (cohere, {NATIVE: 7}, f"{NATIVE} is a mapping, not 7"),
+        (cohere, {"reasoning_content": 7}, "reasoning_content is a text, not 7"),
+        (cohere, {"tool_plan": 7}, "tool_plan is a text, not 7"),
+    ],
+    ids=lambda it: it.__name__.rpartition(".")[2] if isinstance(it, ModuleType) else str(it),
+)
+def test_what_an_assistant_said_in_another_type_is_told_by_its_name(
+    dialect: ModuleType, said: dict[str, Any], told: str
+) -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    message = {"role": "assistant", "content": "hi", "tool_calls": calls, **said}
+
+    with pytest.raises(TypeError, match=f"^{told}$"):
+        dialect.request(Call(model="m", messages=[message]))
 
 
 @dialects

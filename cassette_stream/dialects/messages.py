@@ -23,6 +23,7 @@ __all__ = (
     "given",
     "instructions_of",
     "mapping",
+    "mappings",
     "need",
     "parts",
     "stops_of",
@@ -44,6 +45,18 @@ def mapping(value: object, what: str) -> Json:
     if not isinstance(value, Mapping):
         raise TypeError(f"{what} is a mapping, not {value!r}")
     return value
+
+
+def mappings(value: object, name: str, each: str) -> list[Json]:
+    """*value*, a list of mappings; nothing is an empty one.
+
+    Raises:
+        TypeError: It is something else, as *name* says, or one of it is, which *each* names.
+    """
+    items = value or ()
+    if isinstance(items, str) or not isinstance(items, Sequence):
+        raise TypeError(f"{name} is a list, not {value!r}")
+    return [mapping(item, each) for item in items]
 
 
 def need(value: Json, name: str) -> Any:
@@ -91,9 +104,14 @@ def instructions_of(messages: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         TypeError: A message or its content is of the wrong type.
     """
     checked = [mapping(message, "a message") for message in messages]
-    system = [message for message in checked if message.get("role") in _INSTRUCTIONS]
-    spoken = [message for message in checked if message.get("role") not in _INSTRUCTIONS]
+    system = [message for message in checked if _instructs(message)]
+    spoken = [message for message in checked if not _instructs(message)]
     return [part for message in system for part in parts(message)], spoken
+
+
+def _instructs(message: Json) -> bool:
+    role = message.get("role")
+    return isinstance(role, str) and role in _INSTRUCTIONS
 
 
 def function_of(value: object, what: str) -> Json:

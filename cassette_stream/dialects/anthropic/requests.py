@@ -12,7 +12,15 @@ from typing import Any, Final
 
 from cassette_stream.dialects.anthropic.conversation import conversation
 from cassette_stream.dialects.call import Call, HttpRequest, post
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    given,
+    mapping,
+    mappings,
+    need,
+    stops_of,
+)
 from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("BUDGETS", "body_of", "request")
@@ -93,7 +101,7 @@ def _user(_: Call, user: Any) -> Json:
 
 
 def _tools(_: Call, tools: Any) -> Json:
-    return {"tools": [_tool(mapping(tool, "a tool")) for tool in tools]}
+    return {"tools": [_tool(tool) for tool in mappings(tools, "tools", "a tool")]}
 
 
 def _tool(tool: Json) -> Json:

@@ -17,6 +17,7 @@ from cassette_stream.dialects.messages import (
     function_of,
     instructions_of,
     mapping,
+    mappings,
     need,
     parts,
     url_of,
@@ -75,8 +76,7 @@ def _asked(message: Json) -> Iterator[Json]:
 
 def _said(message: Json) -> Iterator[Json]:
     """What an assistant thought, said and called. Only signed thoughts are taken back."""
-    for thought in message.get("thinking_blocks") or ():
-        thought = mapping(thought, "a thinking block")  # noqa: PLW2901 - checked
+    for thought in mappings(message.get("thinking_blocks"), "thinking_blocks", "a thinking block"):
         if thought.get("data"):
             yield {"reasoningContent": {"redactedContent": thought["data"]}}
         elif thought.get("signature"):
@@ -85,7 +85,7 @@ def _said(message: Json) -> Iterator[Json]:
     yield from _asked(message)
     if refusal := message.get("refusal"):
         yield {"text": refusal}
-    for call in message.get("tool_calls") or ():
+    for call in mappings(message.get("tool_calls"), "tool_calls", "a tool call"):
         function = function_of(call, "a tool call")
         yield {
             "toolUse": {

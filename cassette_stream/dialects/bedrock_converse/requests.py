@@ -10,7 +10,15 @@ from cassette_stream.dialects.anthropic.requests import BUDGETS
 from cassette_stream.dialects.bedrock_converse.conversation import cache_point, conversation
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.encoding import compact
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    given,
+    mapping,
+    mappings,
+    need,
+    stops_of,
+)
 from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
@@ -79,7 +87,7 @@ def _service_tier(_: Call, tier: Any) -> Json:
 
 
 def _tools(_: Call, tools: Any) -> Json:
-    checked = [mapping(tool, "a tool") for tool in tools]
+    checked = mappings(tools, "tools", "a tool")
     return {"toolConfig": {"tools": [each for tool in checked for each in _tool(tool)]}}
 
 

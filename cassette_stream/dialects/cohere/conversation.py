@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cassette_stream.chunks import arguments_text
-from cassette_stream.dialects.messages import Json, function_of, mapping, need, parts, url_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    mapping,
+    mappings,
+    need,
+    parts,
+    url_of,
+)
 
 __all__ = ("conversation",)
 
@@ -46,7 +54,9 @@ def _message(message: Json) -> Json:
 
 def _assistant(message: Json) -> Json:
     said: dict[str, Any] = {"role": "assistant"}
-    calls = [_call(call) for call in message.get("tool_calls") or ()]
+    calls = [
+        _call(call) for call in mappings(message.get("tool_calls"), "tool_calls", "a tool call")
+    ]
     thoughts, plan = _thoughts(message) if calls else ("", "")
     thought: list[Json] = [{"type": "thinking", "thinking": thoughts}] if thoughts else []
     refusal = message.get("refusal")
@@ -64,9 +74,16 @@ def _assistant(message: Json) -> Json:
 
 def _thoughts(message: Json) -> tuple[str, str]:
     """What was thought, and what of it was a plan."""
-    native = message.get("provider_specific_fields") or {}
-    plan = message.get("tool_plan") or native.get("tool_plan") or ""
-    return (message.get("reasoning_content") or "").removesuffix(plan), plan
+    native = mapping(message.get("provider_specific_fields") or {}, "provider_specific_fields")
+    plan = _text(message, "tool_plan") or _text(native, "tool_plan")
+    return _text(message, "reasoning_content").removesuffix(plan), plan
+
+
+def _text(value: Json, name: str) -> str:
+    text = value.get(name) or ""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text, not {text!r}")
+    return text
 
 
 def _call(call: Json) -> Json:

@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.cohere.conversation import conversation
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    given,
+    mapping,
+    mappings,
+    need,
+    stops_of,
+)
 from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
@@ -71,7 +79,7 @@ def _stop(_: Call, stop: Any) -> Json:
 
 
 def _tools(_: Call, tools: Any) -> Json:
-    checked = [mapping(tool, "a tool") for tool in tools]
+    checked = mappings(tools, "tools", "a tool")
     functions = [function_of(tool, "a tool") for tool in checked]
     made = [
         {

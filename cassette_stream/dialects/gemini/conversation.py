@@ -16,6 +16,7 @@ from cassette_stream.dialects.messages import (
     function_of,
     instructions_of,
     mapping,
+    mappings,
     need,
     parts,
     url_of,
@@ -55,7 +56,7 @@ def _said(message: Json, names: dict[object, str]) -> Iterator[Json]:
     if said and isinstance(signatures, list) and signatures:
         said[-1] = {**said[-1], "thoughtSignature": signatures[-1]}
     yield from said
-    for call in message.get("tool_calls") or ():
+    for call in mappings(message.get("tool_calls"), "tool_calls", "a tool call"):
         function = function_of(call, "a tool call")
         made = {"name": function["name"], "args": arguments_of(function)}
         if call.get("id"):
@@ -67,7 +68,7 @@ def _said(message: Json, names: dict[object, str]) -> Iterator[Json]:
 
 
 def _fields(value: Json) -> Json:
-    return value.get("provider_specific_fields") or {}
+    return mapping(value.get("provider_specific_fields") or {}, "provider_specific_fields")
 
 
 def _result(message: Json, names: dict[object, str]) -> Json:

@@ -10,7 +10,15 @@ from urllib.parse import quote
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.gemini.conversation import conversation
 from cassette_stream.dialects.gemini.schemas import parameters
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    given,
+    mapping,
+    mappings,
+    need,
+    stops_of,
+)
 
 __all__ = ("request",)
 
@@ -92,7 +100,7 @@ def _modalities(_: Call, modalities: Any) -> Json:
 
 
 def _tools(_: Call, tools: Any) -> Json:
-    checked = [mapping(tool, "a tool") for tool in tools]
+    checked = mappings(tools, "tools", "a tool")
     functions = [_declaration(tool) for tool in checked if "function" in tool]
     declared = [{"functionDeclarations": functions}] if functions else []
     return {"tools": [*declared, *(tool for tool in checked if "function" not in tool)]}

@@ -15,6 +15,7 @@ from cassette_stream.dialects.messages import (
     data_uri,
     function_of,
     mapping,
+    mappings,
     need,
     parts,
     url_of,
@@ -40,7 +41,7 @@ def conversation(messages: Sequence[Json]) -> list[Json]:
 
 def _message(message: Json, names: dict[object, str]) -> Json:
     role = message.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise ValueError(
             f"ollama has no messages of role {role!r}; it takes {', '.join(sorted(_ROLES))}"
         )
@@ -82,7 +83,10 @@ def _said(message: Json, names: dict[object, str]) -> Json:
         said["thinking"] = message["reasoning_content"]
     if message.get("refusal") and not message.get("content"):
         said["content"] = message["refusal"]
-    calls = [_call(call, names) for call in message.get("tool_calls") or ()]
+    calls = [
+        _call(call, names)
+        for call in mappings(message.get("tool_calls"), "tool_calls", "a tool call")
+    ]
     return said | ({"tool_calls": calls} if calls else {})
 
 

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cassette_stream.dialects.call import Call, HttpRequest, post
-from cassette_stream.dialects.messages import Json, function_of, given, mapping, need, stops_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    given,
+    mapping,
+    mappings,
+    need,
+    stops_of,
+)
 from cassette_stream.dialects.ollama.conversation import conversation
 from cassette_stream.exceptions import UnsupportedParamsError
 
@@ -69,9 +77,10 @@ def _nothing(_: Call, __: Any) -> Json:
 
 
 def _tools(_: Call, tools: Any) -> Json:
-    for tool in tools:
+    checked = mappings(tools, "tools", "a tool")
+    for tool in checked:
         function_of(tool, "a tool")
-    return {"tools": list(tools)}
+    return {"tools": checked}
 
 
 def _tool_choice(call: Call, choice: Any) -> Json:

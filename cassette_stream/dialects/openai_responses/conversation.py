@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from cassette_stream.chunks import arguments_text
-from cassette_stream.dialects.messages import Json, function_of, mapping, need, parts, url_of
+from cassette_stream.dialects.messages import (
+    Json,
+    function_of,
+    mapping,
+    mappings,
+    need,
+    parts,
+    url_of,
+)
 
 __all__ = ("conversation",)
 
@@ -66,7 +74,7 @@ def _said(message: Json) -> Iterator[Json]:
         content.append({"type": "refusal", "refusal": message["refusal"]})
     if content:
         yield {"type": "message", "role": "assistant", "content": content}
-    yield from map(_call, message.get("tool_calls") or ())
+    yield from map(_call, mappings(message.get("tool_calls"), "tool_calls", "a tool call"))
 
 
 def _output_part(part: Json) -> Json:

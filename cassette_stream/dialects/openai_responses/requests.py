@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cassette_stream.dialects.call import Call, HttpRequest, post
-from cassette_stream.dialects.messages import Json, function_of, given, mapping
+from cassette_stream.dialects.messages import Json, function_of, given, mapping, mappings
 from cassette_stream.dialects.openai_responses.conversation import conversation
 
 __all__ = ("request",)
@@ -64,7 +64,7 @@ def request(call: Call) -> HttpRequest:
 def _tools(tools: object) -> dict[str, Any]:
     if not isinstance(tools, Sequence) or isinstance(tools, str):
         raise TypeError(f"tools is a list, not {tools!r}")
-    return {"tools": [_tool(mapping(tool, "a tool")) for tool in tools]}
+    return {"tools": [_tool(tool) for tool in mappings(tools, "tools", "a tool")]}
 
 
 def _tool(tool: Json) -> Json:
