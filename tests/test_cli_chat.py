@@ -125,7 +125,7 @@ def word(text: str, **more: Any) -> Emit:
 
 
 @pytest.mark.parametrize("model", KEYED.values(), ids=KEYED)
-@settings(max_examples=300 if SOAK else 15)
+@settings(max_examples=300 if SOAK else 7)
 @given(answer=completions())
 def test_standard_output_is_the_text_and_nothing_else(
     server: LoopbackServer, model: str, answer: ModelResponse
