@@ -103,7 +103,7 @@ def _as_lines(body: bytes, rules: Collection[str]) -> bytes:
     end = b"\r\n" if "line_crlf" in rules else b"\n"
     written = end.join(body.splitlines())
     if "line_blank" in rules:
-        written = written.replace(end, end + end)
+        written = end + written.replace(end, end + end)
     return written + (b"" if "line_unended" in rules else end)
 
 

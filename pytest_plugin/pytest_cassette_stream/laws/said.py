@@ -113,6 +113,8 @@ def _of_message(value: Mapping[str, Any]) -> Said:
         return _of_message(_plain_mapping(value["message"]))
     texts = [_content(value[name]) for name in ("content", "text") if name in value]
     calls = [value[name] or () for name in ("tool_calls", "calls") if name in value]
+    if not texts and not calls and "role" in value:
+        return Said("", ())  # a message that says nothing, as Cohere writes it
     if not texts and not calls:
         raise TypeError(f"this has neither content nor tool_calls: {value!r}")
     return Said(texts[0] if texts else None, tuple(_calls(calls[0])) if calls else None)
