@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import planted_accumulators as accumulators
 import planted_decoders as decoders
 import pytest
+from botocore.eventstream import EventStream
+from botocore.parsers import EventStreamJSONParser
+from botocore.session import get_session
 from hypothesis import find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
@@ -206,6 +210,30 @@ def decoded(dialect: str, chunks: Iterable[bytes]) -> Iterator[ModelResponseStre
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_our_decoders_of_the_dialects_keep_all_laws(dialect: str) -> None:
     check_decoder(partial(decoded, dialect), dialect=dialect, settings=FEW)
+
+
+@cache
+def events_of_amazon(operation: str) -> Any:
+    return get_session().get_service_model("bedrock-runtime").operation_model(operation)
+
+
+def by_botocore(operation: str, chunks: Iterable[bytes]) -> Any:
+    """The events as Amazon's own decoder gives them; those of a model in them, if there are."""
+    shape = events_of_amazon(operation).get_event_stream_output()
+    raw = SimpleNamespace(stream=lambda: chunks)
+    events = EventStream(raw, shape, EventStreamJSONParser(), operation)
+    return [json.loads(it["chunk"]["bytes"]) if "chunk" in it else it for it in events]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "operation"),
+    [
+        ("bedrock_converse", "ConverseStream"),
+        ("bedrock_invoke", "InvokeModelWithResponseStream"),
+    ],
+)
+def test_the_decoder_of_botocore_keeps_all_laws(dialect: str, operation: str) -> None:
+    check_decoder(partial(by_botocore, operation), dialect=dialect, settings=FEW)
 
 
 OF_LINES = ("line_crlf", "line_blank", "line_unended")
