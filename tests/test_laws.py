@@ -342,6 +342,7 @@ MISREAD: dict[Any, tuple[str, set[str]]] = {
 }
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("decode", MISREAD, ids=lambda it: it.__name__)
 def test_a_planted_bug_of_lines_or_frames_is_found_by_what_it_takes(decode: Any) -> None:
     dialect, seen = MISREAD[decode]
@@ -520,6 +521,7 @@ NATIVE: dict[str, tuple[str, Any]] = {
 }
 
 
+@pytest.mark.matrix(2)
 @pytest.mark.parametrize(("quirk", "dialect", "accumulate"), [(q, *it) for q, it in NATIVE.items()])
 def test_a_planted_misreading_of_a_provider_is_found_by_its_quirk(
     quirk: str, dialect: str, accumulate: Any

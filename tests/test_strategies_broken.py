@@ -256,6 +256,7 @@ def test_every_layer_place_and_scope_of_plans_is_reached(three: Path) -> None:
     assert {True, False} == {bool(rule.parameters) for rule in found}
 
 
+@pytest.mark.matrix(2)
 @pytest.mark.parametrize("path", UNLIKE, ids=lambda it: it.stem)
 def test_plans_know_the_events_of_lines_and_frames(path: Path) -> None:
     found = [rule for plan in drawn(plans(path, layer=["body", "json"]), 25) for rule in plan.rules]
