@@ -225,7 +225,7 @@ def test_each_item_of_an_encoder_is_one_event_and_no_more(
 
 
 @dialects
-@many
+@settings(many, max_examples=300 if SOAK else 30)
 @given(completion=completions(), strict=st.booleans(), data=st.data())
 def test_a_whole_body_with_something_else_in_a_place_is_read_or_refused(
     dialect: ModuleType, completion: ModelResponse, strict: bool, data: st.DataObject
@@ -284,7 +284,7 @@ ASKED: dict[str, Any] = {
 
 
 @dialects
-@settings(many, max_examples=400 if SOAK else 100)
+@settings(many, max_examples=400 if SOAK else 50)
 @given(asked=otherwise(ASKED))
 def test_a_question_with_something_else_in_a_place_is_asked_or_refused(
     dialect: ModuleType, asked: Any
@@ -328,7 +328,7 @@ def test_what_an_assistant_said_in_another_type_is_told_by_its_name(
 
 
 @dialects
-@many
+@settings(many, max_examples=300 if SOAK else 15)
 @given(completion=completions(), pieces=cuts())
 def test_the_same_completion_gives_the_same_bytes(
     dialect: ModuleType, completion: ModelResponse, pieces: Any

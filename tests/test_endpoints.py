@@ -487,6 +487,7 @@ TOLD = {
 """What a message stands in where nothing else is told."""
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize(
     "body",
     [

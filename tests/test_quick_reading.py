@@ -109,7 +109,7 @@ def grouped(draw: Callable[[Any], Any], events: list[bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("provider", WIRES)
-@many
+@settings(many, max_examples=500 if SOAK else 40)
 @given(whole=completions(), pieces=cuts(), data=st.data())
 def test_an_event_that_comes_alone_says_what_it_says_among_others(
     provider: str, whole: Any, pieces: Any, data: st.DataObject
@@ -140,7 +140,7 @@ def with_another(draw: Callable[[Any], Any], provider: str, events: list[bytes])
 
 
 @pytest.mark.parametrize("provider", WIRES)
-@many
+@settings(many, max_examples=500 if SOAK else 20)
 @given(whole=completions(), pieces=cuts(), strict=st.booleans(), data=st.data())
 def test_the_quick_way_says_what_the_thorough_way_says(
     provider: str, whole: Any, pieces: Any, strict: bool, data: st.DataObject
