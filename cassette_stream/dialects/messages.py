@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -25,7 +26,10 @@ __all__ = (
     "mapping",
     "mappings",
     "need",
+    "nothing",
     "parts",
+    "refused",
+    "schema_of",
     "stops_of",
     "url_of",
 )
@@ -169,7 +173,14 @@ def data_uri(url: str) -> tuple[str, str] | None:
     return kind or "text/plain", data
 
 
-def given(call: Call, accepted: Collection[str], only: Json, *, dialect: str) -> dict[str, Any]:
+def given(
+    call: Call,
+    accepted: Collection[str],
+    only: Json,
+    *,
+    dialect: str,
+    older: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The parameters of *call* that say something, in the order in which they were given.
 
     Args:
@@ -177,6 +188,7 @@ def given(call: Call, accepted: Collection[str], only: Json, *, dialect: str) ->
         accepted: The names of those that a dialect has.
         only: Further ones that may say what happens anyway, each with the value that does.
         dialect: Its name, for the error.
+        older: Names that do not count beside a newer one for the same.
 
     Raises:
         UnsupportedParamsError: There is no such parameter, or not with that value.
@@ -184,11 +196,34 @@ def given(call: Call, accepted: Collection[str], only: Json, *, dialect: str) ->
     params = accepted_params(call, {*accepted, *only}, dialect=dialect)
     for name, value in only.items():
         found = params.pop(name, None)
-        if found is not None and found != value and not call.drop_params:
-            raise UnsupportedParamsError(
-                f"{dialect} takes {name}={value!r} only, not {found!r}; leave it out, or "
-                "set drop_params=True",
-                status_code=400,
-                param=name,
-            )
-    return {name: value for name, value in params.items() if value is not None}
+        if found is not None and found != value:
+            refused(call, name, f"{dialect} takes {name}={value!r} only, not {found!r}")
+    told = {name: value for name, value in params.items() if value is not None}
+    return {name: value for name, value in told.items() if older.get(name) not in told}
+
+
+def refused(call: Call, param: str, why: str) -> Json:
+    """No field, where *call* drops what a dialect does not have.
+
+    Raises:
+        UnsupportedParamsError: It does not, as *why* says.
+    """
+    if call.drop_params:
+        return {}
+    problem = f"{why}; leave it out, or set drop_params=True"
+    raise UnsupportedParamsError(problem, status_code=400, param=param)
+
+
+def nothing(_: Call, __: Any) -> Json:
+    """No field, for what happens anyway: usage is told by most without being asked for."""
+    return {}
+
+
+def schema_of(wanted: Json) -> Any:
+    """The schema of a *wanted* response format of the type ``json_schema``.
+
+    Raises:
+        ValueError: It has none.
+        TypeError: It is of the wrong type.
+    """
+    return need(mapping(need(wanted, "json_schema"), "json_schema"), "schema")

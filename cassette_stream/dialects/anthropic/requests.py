@@ -19,9 +19,11 @@ from cassette_stream.dialects.messages import (
     mapping,
     mappings,
     need,
+    nothing,
+    refused,
+    schema_of,
     stops_of,
 )
-from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("BUDGETS", "body_of", "request")
 
@@ -57,16 +59,13 @@ def body_of(call: Call) -> dict[str, Any]:
         ValueError: As `request`.
         TypeError: As `request`.
     """
-    params = given(call, _ACCEPTED, _ONLY, dialect="anthropic")
+    params = given(call, _ACCEPTED, _ONLY, dialect="anthropic", older=_OLDER)
     system, turns = conversation(call.messages)
     body: dict[str, Any] = {"model": call.model, "messages": turns}
     if system:
         body["system"] = system
     if call.stream:
         body["stream"] = True
-    for older, newer in _OLDER.items():
-        if newer in params:
-            params.pop(older, None)
     for name, value in params.items():
         body |= _PARAMS[name](call, value) if name in _PARAMS else {name: value}
     body.setdefault("max_tokens", _ANSWER + _budget(body))
@@ -81,11 +80,6 @@ def _budget(body: Json) -> int:
     thinking = body.get("thinking")
     budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
     return budget if isinstance(budget, int) else 0
-
-
-def _nothing(_: Call, __: Any) -> Json:
-    """Usage is always told here; there is nothing to ask for."""
-    return {}
 
 
 def _max_tokens(_: Call, limit: Any) -> Json:
@@ -138,16 +132,12 @@ def _reasoning_effort(_: Call, effort: Any) -> Json:
 def _response_format(call: Call, wanted: Any) -> Json:
     kind = need(mapping(wanted, "response_format"), "type")
     if kind == "json_schema":
-        schema = need(mapping(need(wanted, "json_schema"), "json_schema"), "schema")
+        schema = schema_of(wanted)
         return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
-    if kind != "text" and not call.drop_params:
-        raise UnsupportedParamsError(
-            f"anthropic takes a response_format of type json_schema or text, not {kind!r}; "
-            "leave it out, or set drop_params=True",
-            status_code=400,
-            param="response_format",
-        )
-    return {}
+    if kind == "text":
+        return {}
+    why = f"anthropic takes a response_format of type json_schema or text, not {kind!r}"
+    return refused(call, "response_format", why)
 
 
 _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
@@ -156,7 +146,7 @@ _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
     "reasoning_effort": _reasoning_effort,
     "response_format": _response_format,
     "stop": _stop,
-    "stream_options": _nothing,
+    "stream_options": nothing,
     "tool_choice": _tool_choice,
     "tools": _tools,
     "user": _user,

@@ -17,9 +17,10 @@ from cassette_stream.dialects.messages import (
     mapping,
     mappings,
     need,
+    nothing,
+    refused,
     stops_of,
 )
-from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
 
@@ -43,14 +44,13 @@ def request(call: Call) -> HttpRequest:
             what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
-    params = given(call, _CONFIG.keys() | _PARAMS.keys(), _ONLY, dialect="bedrock_converse")
+    params = given(
+        call, _CONFIG.keys() | _PARAMS.keys(), _ONLY, dialect="bedrock_converse", older=_OLDER
+    )
     system, turns = conversation(call.messages)
     body: dict[str, Any] = {"messages": turns}
     if system:
         body["system"] = system
-    for older, newer in _OLDER.items():
-        if newer in params:
-            params.pop(older, None)
     for name, value in params.items():
         known = name in _CONFIG
         fields = _config(**{_CONFIG[name]: value}) if known else _PARAMS[name](call, value)
@@ -67,11 +67,6 @@ def _config(**fields: object) -> Json:
 
 def _more(**fields: object) -> Json:
     return {"additionalModelRequestFields": fields}
-
-
-def _nothing(_: Call, __: Any) -> Json:
-    """Usage is always told here; there is nothing to ask for."""
-    return {}
 
 
 def _stop(_: Call, stop: Any) -> Json:
@@ -104,14 +99,8 @@ def _tool(tool: Json) -> list[Json]:
 
 def _tool_choice(call: Call, choice: Any) -> Json:
     if choice == "none":
-        if call.params.get("tools") and not call.drop_params:
-            raise UnsupportedParamsError(
-                "bedrock_converse has no tool_choice 'none'; leave the tools out, "
-                "or set drop_params=True",
-                status_code=400,
-                param="tool_choice",
-            )
-        return {}
+        why = "bedrock_converse has no tool_choice 'none': offer no tools"
+        return refused(call, "tool_choice", why) if call.params.get("tools") else {}
     if isinstance(choice, str):
         if choice not in _TOOL_CHOICES:
             raise ValueError(f"tool_choice is auto, required, none or a function, not {choice!r}")
@@ -145,14 +134,10 @@ def _response_format(call: Call, wanted: Any) -> Json:
         # The service takes the schema as a text.
         structure = {"jsonSchema": {"schema": compact(need(told, "schema")), **named}}
         return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": structure}}}
-    if kind != "text" and not call.drop_params:
-        raise UnsupportedParamsError(
-            f"bedrock_converse takes a response_format of type json_schema or text, not {kind!r}; "
-            "leave it out, or set drop_params=True",
-            status_code=400,
-            param="response_format",
-        )
-    return {}
+    if kind == "text":
+        return {}
+    why = f"bedrock_converse takes a response_format of type json_schema or text, not {kind!r}"
+    return refused(call, "response_format", why)
 
 
 _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
@@ -160,7 +145,7 @@ _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
     "response_format": _response_format,
     "service_tier": _service_tier,
     "stop": _stop,
-    "stream_options": _nothing,
+    "stream_options": nothing,
     "thinking": _thinking,
     "tool_choice": _tool_choice,
     "tools": _tools,

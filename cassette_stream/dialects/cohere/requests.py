@@ -14,9 +14,11 @@ from cassette_stream.dialects.messages import (
     mapping,
     mappings,
     need,
+    nothing,
+    refused,
+    schema_of,
     stops_of,
 )
-from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
 
@@ -53,21 +55,13 @@ def request(call: Call) -> HttpRequest:
             what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
-    params = given(call, _ACCEPTED, _ONLY, dialect="cohere")
+    params = given(call, _ACCEPTED, _ONLY, dialect="cohere", older=_OLDER)
     body: dict[str, Any] = {"model": call.model, "messages": conversation(call.messages)}
     if call.stream:
         body["stream"] = True
-    for older, newer in _OLDER.items():
-        if newer in params:
-            params.pop(older, None)
     for name, value in params.items():
         body |= _PARAMS[name](call, value) if name in _PARAMS else {name: value}
     return post("/v2/chat", body, call)
-
-
-def _nothing(_: Call, __: Any) -> Json:
-    """Usage is always told here; there is nothing to ask for."""
-    return {}
 
 
 def _named(name: str) -> Callable[[Call, Any], Json]:
@@ -99,13 +93,8 @@ def _tool_choice(call: Call, choice: Any) -> Json:
             raise ValueError(f"tool_choice is auto, required or none, not {choice!r}")
         return _TOOL_CHOICES[choice.lower()]
     name = function_of(choice, "tool_choice")["name"]
-    if not call.drop_params:
-        raise _unsupported(
-            "tool_choice",
-            f"cohere cannot be made to call {name!r}: offer no other tool and say "
-            "tool_choice='required', or set drop_params=True",
-        )
-    return {}
+    only = "offer no other tool and say tool_choice='required'"
+    return refused(call, "tool_choice", f"cohere cannot be made to call {name!r}: {only}")
 
 
 def _thinking(_: Call, thinking: Any) -> Json:
@@ -126,21 +115,13 @@ def _reasoning_effort(_: Call, effort: Any) -> Json:
 def _response_format(call: Call, wanted: Any) -> Json:
     kind = need(mapping(wanted, "response_format"), "type")
     if kind == "json_schema":
-        schema = need(mapping(need(wanted, "json_schema"), "json_schema"), "schema")
+        schema = schema_of(wanted)
         return {"response_format": {"type": "json_object", "json_schema": schema}}
     if kind in {"json_object", "text"}:
         return {"response_format": dict(wanted)}
-    if not call.drop_params:
-        raise _unsupported(
-            "response_format",
-            f"cohere takes a response_format of type json_schema, json_object or text, not "
-            f"{kind!r}; leave it out, or set drop_params=True",
-        )
-    return {}
-
-
-def _unsupported(param: str, message: str) -> UnsupportedParamsError:
-    return UnsupportedParamsError(message, status_code=400, param=param)
+    kinds = "json_schema, json_object or text"
+    why = f"cohere takes a response_format of type {kinds}, not {kind!r}"
+    return refused(call, "response_format", why)
 
 
 _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
@@ -149,7 +130,7 @@ _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
     "reasoning_effort": _reasoning_effort,
     "response_format": _response_format,
     "stop": _stop,
-    "stream_options": _nothing,
+    "stream_options": nothing,
     "thinking": _thinking,
     "tool_choice": _tool_choice,
     "tools": _tools,

@@ -17,6 +17,8 @@ from cassette_stream.dialects.messages import (
     mapping,
     mappings,
     need,
+    nothing,
+    schema_of,
     stops_of,
 )
 
@@ -52,14 +54,11 @@ def request(call: Call) -> HttpRequest:
             what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
-    params = given(call, _CONFIG.keys() | _PARAMS.keys(), _ONLY, dialect="gemini")
+    params = given(call, _CONFIG.keys() | _PARAMS.keys(), _ONLY, dialect="gemini", older=_OLDER)
     system, contents = conversation(call.messages)
     body: dict[str, Any] = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}
-    for older, newer in _OLDER.items():
-        if newer in params:
-            params.pop(older, None)
     for name, value in params.items():
         known = name in _CONFIG
         fields = _config(**{_CONFIG[name]: value}) if known else _PARAMS[name](call, value)
@@ -84,11 +83,6 @@ def _path(call: Call) -> str:
 
 def _config(**fields: object) -> Json:
     return {"generationConfig": fields}
-
-
-def _nothing(_: Call, __: Any) -> Json:
-    """Usage is always told here; there is nothing to ask for."""
-    return {}
 
 
 def _stop(_: Call, stop: Any) -> Json:
@@ -153,7 +147,7 @@ def _response_format(_: Call, wanted: Any) -> Json:
         case "json_object":
             return _config(responseMimeType="application/json")
         case "json_schema":
-            schema = need(mapping(need(wanted, "json_schema"), "json_schema"), "schema")
+            schema = schema_of(wanted)
             return _config(responseMimeType="application/json", responseJsonSchema=schema)
         case other:
             raise ValueError(
@@ -166,7 +160,7 @@ _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
     "reasoning_effort": _reasoning_effort,
     "response_format": _response_format,
     "stop": _stop,
-    "stream_options": _nothing,
+    "stream_options": nothing,
     "thinking": _thinking,
     "tool_choice": _tool_choice,
     "tools": _tools,

@@ -13,10 +13,12 @@ from cassette_stream.dialects.messages import (
     mapping,
     mappings,
     need,
+    nothing,
+    refused,
+    schema_of,
     stops_of,
 )
 from cassette_stream.dialects.ollama.conversation import conversation
-from cassette_stream.exceptions import UnsupportedParamsError
 
 __all__ = ("request",)
 
@@ -50,12 +52,9 @@ def request(call: Call) -> HttpRequest:
         TypeError: A message or a parameter is of the wrong type.
     """
     accepted = _AS_THEY_ARE | _OPTIONS.keys() | _PARAMS.keys()
-    params = given(call, accepted, _ONLY, dialect="ollama")
+    params = given(call, accepted, _ONLY, dialect="ollama", older=_OLDER)
     body: dict[str, Any] = {"model": call.model, "messages": conversation(call.messages)}
     body["stream"] = call.stream
-    for older, newer in _OLDER.items():
-        if newer in params:
-            params.pop(older, None)
     options: dict[str, Any] = {}
     for name, value in params.items():
         if name in _OPTIONS:
@@ -71,11 +70,6 @@ def request(call: Call) -> HttpRequest:
     return post("/api/chat", body, call, stream="application/x-ndjson")
 
 
-def _nothing(_: Call, __: Any) -> Json:
-    """Usage is always told here; there is nothing to ask for."""
-    return {}
-
-
 def _tools(_: Call, tools: Any) -> Json:
     checked = mappings(tools, "tools", "a tool")
     for tool in checked:
@@ -86,7 +80,8 @@ def _tools(_: Call, tools: Any) -> Json:
 def _tool_choice(call: Call, choice: Any) -> Json:
     """It is the model's own: none is none to choose from, and no call can be forced."""
     if choice not in ("auto", "none"):
-        return _refused(call, "tool_choice", f"auto and none, not {choice!r}")
+        why = f"ollama takes a tool_choice of auto and none, not {choice!r}"
+        return refused(call, "tool_choice", why)
     return {}
 
 
@@ -112,7 +107,7 @@ def _response_format(_: Call, wanted: Any) -> Json:
         case "json_object":
             return {"format": "json"}
         case "json_schema":
-            schema = need(mapping(need(wanted, "json_schema"), "json_schema"), "schema")
+            schema = schema_of(wanted)
             return {"format": schema}
         case other:
             raise ValueError(
@@ -120,22 +115,11 @@ def _response_format(_: Call, wanted: Any) -> Json:
             )
 
 
-def _refused(call: Call, param: str, takes: str) -> Json:
-    """Nothing, where what there is not may be dropped."""
-    if call.drop_params:
-        return {}
-    raise UnsupportedParamsError(
-        f"ollama takes a {param} of {takes}; leave it out, or set drop_params=True",
-        status_code=400,
-        param=param,
-    )
-
-
 _PARAMS: Final[Mapping[str, Callable[[Call, Any], Json]]] = {
     "reasoning_effort": _reasoning_effort,
     "response_format": _response_format,
-    "stop": _nothing,
-    "stream_options": _nothing,
+    "stop": nothing,
+    "stream_options": nothing,
     "thinking": _thinking,
     "tool_choice": _tool_choice,
     "tools": _tools,

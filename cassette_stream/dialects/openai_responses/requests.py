@@ -6,7 +6,7 @@ out where the call says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cassette_stream.dialects.call import Call, HttpRequest, post
@@ -30,6 +30,7 @@ _AS_THEY_ARE = frozenset(
         "user",
     }
 )
+_OLDER = {"max_tokens": "max_completion_tokens"}
 
 
 def request(call: Call) -> HttpRequest:
@@ -40,9 +41,8 @@ def request(call: Call) -> HttpRequest:
         ValueError: A message has a role that the API does not know, or holds what no JSON can.
         TypeError: A message or a parameter is of the wrong type.
     """
-    params = given(call, _AS_THEY_ARE | _PARAMS.keys(), {"n": 1}, dialect="openai_responses")
-    if "max_completion_tokens" in params:
-        params.pop("max_tokens", None)  # its older name
+    accepted = _AS_THEY_ARE | _PARAMS.keys()
+    params = given(call, accepted, {"n": 1}, dialect="openai_responses", older=_OLDER)
     body: dict[str, Any] = {"model": call.model}
     instructions, items = conversation(call.messages)
     if instructions is not None:
@@ -62,8 +62,6 @@ def request(call: Call) -> HttpRequest:
 
 
 def _tools(tools: object) -> dict[str, Any]:
-    if not isinstance(tools, Sequence) or isinstance(tools, str):
-        raise TypeError(f"tools is a list, not {tools!r}")
     return {"tools": [_tool(tool) for tool in mappings(tools, "tools", "a tool")]}
 
 
