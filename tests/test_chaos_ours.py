@@ -101,7 +101,7 @@ def swept(subject: Any, dialect: str, path: Path, faults: Any, way: str, **more:
     )
 
 
-@pytest.mark.matrix(2)
+@pytest.mark.matrix(4)
 @pytest.mark.parametrize(("dialect", "said", "way"), SWEEPS if SOAK else SOME_SWEEPS)
 def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
     dialect: str, said: str, way: str, tmp_path: Path
@@ -130,7 +130,7 @@ def test_nothing_harmful_passes_and_nothing_harmless_is_refused(
     assert not [it.rule for it in report.results if it.recovered is False]
 
 
-@pytest.mark.matrix(4)
+@pytest.mark.matrix(12)
 @pytest.mark.parametrize("way", WHOLE)
 @pytest.mark.parametrize("said", ["text", "calls"])
 @pytest.mark.parametrize("dialect", SPOKEN)
@@ -150,6 +150,7 @@ def test_an_answer_that_comes_whole_is_given_whole_or_not_at_all(
 
 # Trio closes what was dropped, as the others do, but says that one should not drop it.
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+@pytest.mark.matrix(2)
 @pytest.mark.parametrize("way", ASKS)
 @pytest.mark.parametrize("dialect", SPOKEN)
 def test_whatever_is_done_to_it_nothing_is_left_behind(

@@ -37,7 +37,7 @@ from cassette_stream.transport.httpx import sync_transport
 if TYPE_CHECKING:
     from cassette_stream.faults import Fault, FaultInfo, Place
 
-pytestmark = pytest.mark.matrix(6)
+pytestmark = pytest.mark.matrix(9)
 
 IDS = (
     "fin",

@@ -33,7 +33,7 @@ from cassette_stream.exceptions import (
 from cassette_stream.faults import Fault, Injector, Rule, head, parse, plan_of, spec_of, watch
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Step, Wait
 
-pytestmark = pytest.mark.matrix(5)
+pytestmark = pytest.mark.matrix(8)
 
 ROWS = {info.id: info for info in head.FAULTS}
 rows = pytest.mark.parametrize("info", ROWS.values(), ids=lambda info: info.id)

@@ -17,7 +17,7 @@ from cassette_stream.faults import Event, Rule, parse
 from cassette_stream.faults import json as json_layer
 from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
 
-pytestmark = pytest.mark.matrix(5)
+pytestmark = pytest.mark.matrix(8)
 
 IDS = [
     "cut",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cassette_stream.faults import Fault
     from cassette_stream.faults.dialect import Dialect
 
-pytestmark = pytest.mark.matrix(6)
+pytestmark = pytest.mark.matrix(11)
 
 ROWS = {info.id: info for info in sem.FAULTS}
 DIALECTS: tuple[Dialect, ...] = tuple(ENCODERS)

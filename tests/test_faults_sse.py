@@ -35,7 +35,7 @@ from cassette_stream.script import Emit, Fail, FailureKind, Head, Wait
 if TYPE_CHECKING:
     from cassette_stream.faults.dialect import Dialect
 
-pytestmark = pytest.mark.matrix(5)
+pytestmark = pytest.mark.matrix(8)
 
 IDS = [
     "comments",
