@@ -14,8 +14,8 @@ from test_faults import sent
 
 from cassette_stream.chaos.answers import tells_finish
 from cassette_stream.dialects import aws_frames
-from cassette_stream.faults import Rule, why_unfired
-from cassette_stream.faults.framing import EventReader
+from cassette_stream.faults import Rule, parse_rule, why_unfired
+from cassette_stream.faults.framing import EventReader, inner_of
 from cassette_stream.faults.seen import events_in
 from cassette_stream.script import Emit, Head, Step
 from cassette_stream.wire import EventStreamDecoder
@@ -134,3 +134,30 @@ def test_a_finish_is_told_from_the_last_piece_on(name: str) -> None:
 
     assert not tells_finish(b"".join(before))
     assert tells_finish(b"".join([*before, finished]))
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"bytes"', b'{"bytes":7}', b'{"bytes":"?"}', b'{"bytes":"a"}', b"[]"]
+)
+def test_what_holds_no_event_in_base64_is_no_chunk(payload: bytes) -> None:
+    assert inner_of(payload) is None
+
+
+def test_a_field_behind_an_object_tells_server_sent_events() -> None:
+    events = read([b'{"a":1}\n', b"data: {}\n\n"])
+
+    assert [it.data for it in events] == ["{}"]
+
+
+def test_what_comes_behind_a_broken_frame_is_not_looked_at() -> None:
+    first, second, third, *_ = PIECES["converse"]
+    broken = second[:-1] + bytes([second[-1] ^ 1])
+
+    assert [it.event for it in read([first, broken, third])] == ["messageStart"]
+
+
+def test_a_place_that_is_not_there_is_the_reason_where_the_framing_is_right() -> None:
+    rule = parse_rule("sem.ping@event=99")
+    script = [Emit(b'data: {"choices":[]}\n\n')]
+
+    assert "it is for" not in why_unfired(rule.build(), [iter(script)], rule)

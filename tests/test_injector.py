@@ -437,7 +437,7 @@ def test_a_concrete_plan_keeps_the_order_in_which_faults_apply() -> None:
         (["body.fin@event=2", "body.reset@event=1"], {}, None, ["body.reset@event=1 never fired: another rule of its layer came first"]),
         (["body.fin@event=6"], {}, 4, ["body.fin@event=6 never fired: the stream was not read that far"]),
         (["body.fin@event=99"], {}, None, ["body.fin@event=99 never fired: the stream has 17 events"]),
-        (["sem.order"], {}, None, ["sem.order never fired: it is for streams of anthropic, openai_responses, and this is openai_chat"]),
+        (["sem.order"], {}, None, ["sem.order never fired: it is for streams of anthropic, bedrock_converse, cohere, openai_responses, and this is openai_chat"]),
         (["body.fin@byte=-99999"], {}, None, ["body.fin@byte=-99999 never fired: the stream has 3,341 bytes"]),
     ],
     ids=["attempt", "match", "chance", "layer", "not read", "no place", "dialect", "bytes"],

@@ -116,7 +116,7 @@ class ErrorEvent:
                 return ollama.encode_error(500, message)
             case "cohere":
                 told = cohere.encode_error(500, message, kind=kind)
-            case None:
+            case _:
                 return None
         return in_style(seen, told)
 

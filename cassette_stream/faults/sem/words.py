@@ -198,7 +198,7 @@ def _endings(value: object, dialect: Dialect | None) -> list[Json]:
             return objects(value, "candidates")
         case "anthropic" | "cohere":
             return [object_at(value, "delta")]
-        case "ollama" | "bedrock_converse":
+        case _:  # ollama and bedrock_converse
             return [object_at(value)]
 
 
