@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from breaking import ENCODERS
+from breaking import ENCODERS, answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -220,3 +220,34 @@ def test_texts_and_their_pieces_are_answers() -> None:
 )
 def test_arguments_are_whole_if_they_are_an_object(arguments: str, whole: bool) -> None:
     assert Call("f", arguments).is_whole is whole
+
+
+@pytest.mark.sdk
+def test_what_the_sdk_of_ollama_gives_is_an_answer() -> None:
+    ollama = pytest.importorskip("ollama", reason="it is in the group 'sdks'")
+    response = answer(calls=True)
+    lines = [ollama.ChatResponse(**it) for it in events_of("ollama", response)]
+    whole = ollama.ChatResponse(**json.loads(ENCODERS["ollama"].encode_body(response)))
+
+    for value in (lines, whole):
+        found = answer_of(value)
+        assert found is not None
+        assert found.says_the_same(answer_of(response))
+
+
+@pytest.mark.sdk
+def test_what_the_sdk_of_cohere_gives_is_an_answer() -> None:
+    cohere = pytest.importorskip("cohere", reason="it is in the group 'sdks'")
+    made = pytest.importorskip("cohere.core.unchecked_base_model").construct_type
+    response = answer(calls=True)
+    events = [
+        made(type_=cohere.V2ChatStreamResponse, object_=it) for it in events_of("cohere", response)
+    ]
+    whole = made(
+        type_=cohere.V2ChatResponse, object_=json.loads(ENCODERS["cohere"].encode_body(response))
+    )
+
+    for value in (events, whole):
+        found = answer_of(value)
+        assert found is not None
+        assert found.says_the_same(answer_of(response))
