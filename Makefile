@@ -87,7 +87,7 @@ sdk-test: .venv-sdks/sdks.stamp .venv-older/older.stamp
 	.venv-older/bin/python -m pytest -n auto $(wildcard tests/test_plugin*.py)
 
 bench: .venv-bench/peers.stamp
-	@for name in sse cassettes live_tee recording journal replay chaos completion imports plugin; do \
+	@for name in sse dialects cassettes live_tee recording journal replay chaos completion imports plugin; do \
 		echo; .venv-bench/bin/python benchmarks/$$name.py || exit 1; \
 	done
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import fault_laws as laws
 import pytest
-from breaking import outcome, stream
+from breaking import FRAMINGS, outcome, stream
 from fault_laws import at, by_wait, dialects_of, is_within, judge, params, said, streams, whole
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -60,9 +60,9 @@ IDS = [
 ]
 ENDLESS = ("sse.keepalive_stall",)
 ENDING = ("sse.bare_error",)
-ERRORS: dict[str, type[APIError]] = {
+ERRORS: dict[str, type[APIError] | tuple[type[APIError], ...]] = {
     "sse.keepalive_stall": Timeout,
-    "sse.newlines": StreamTruncatedError,
+    "sse.newlines": (MalformedStreamError, StreamTruncatedError),
     "sse.comment_as_data": MalformedStreamError,
     "sse.no_final_blank": APIError,
     "sse.two_spaces": APIError,
@@ -91,6 +91,11 @@ SAYS_THE_SAME = [
 NOTHING_TO_DO = [
     (Rule("sse.newlines", parameters={"kind": "crlf"}), "gemini"),  # it has CRLF
     (parse_rule("sse.keepalive_stall@event=2,kind=ping"), "ollama"),  # lines have no pings
+    *(  # they stand in a comment
+        (parse_rule(f"sse.unicode_newlines@event=2,kind={kind}"), dialect)
+        for kind in ("vt", "ff", "fs")
+        for dialect in FRAMINGS
+    ),
 ]
 BODIES = params("sse", without=ENDLESS)
 places = st.integers(1, 30)

@@ -107,8 +107,8 @@ def _stop_first() -> Callable[[Seen], list[Edit]]:
         is_done = True
         if kind in _STOPS:
             stop = {"type": _STOPS[kind], "index": value.get("index", 0)}
-        elif seen.dialect == "bedrock_converse":
-            stop = {"contentBlockIndex": value.get("contentBlockIndex", 0)}
+        elif seen.dialect == "bedrock_converse":  # a block may have an end alone
+            return []
         else:
             stop = value | {"type": "response.output_item.done"}
         return seen.preceded_by(written(seen, stop))

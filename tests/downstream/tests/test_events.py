@@ -95,7 +95,7 @@ def test_a_stream_is_what_a_browser_reads(stream):
     assert [*decode([stream.body])] == [*map(told, stream.events)]
 
 
-@given(chunk_streams())
+@given(st.one_of([chunk_streams(dialect=it) for it in ("openai_chat", "anthropic", "cohere")]))
 def test_every_event_of_a_provider_comes(stream):
     assert isinstance(stream, ChunkStream)
     assert len([*decode(stream.events)]) == len(stream.events)
