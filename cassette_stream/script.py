@@ -26,6 +26,7 @@ __all__ = (
     "Script",
     "Step",
     "Wait",
+    "chunk_in",
     "framed",
     "framing_of",
     "stretch",
@@ -191,6 +192,12 @@ def framed(
         yield from body.broken_by(Fail(FailureKind.SHORT_BODY))
 
 
+def chunk_in(raw: bytes) -> bytes:
+    """The data of the chunk that begins the *raw* bytes of a body in chunks, as far as it goes."""
+    header = _CHUNK.match(raw)
+    return raw[header.end() :][: int(header[1], 16)] if header else b""
+
+
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
 _CLOSED = {FailureKind.FIN, FailureKind.SHORT_BODY, FailureKind.NO_RESPONSE}
 
@@ -231,8 +238,7 @@ class _Body:
     def broken_by(self, fail: Fail) -> Script:
         """What comes of *fail*; one with words of its own is as it says."""
         chunked = self._framing is Framing.CHUNKED
-        header = _CHUNK.match(fail.raw) if chunked and self.head is not None else None
-        if header and (data := fail.raw[header.end() :][: int(header[1], 16)]):
+        if chunked and self.head is not None and (data := chunk_in(fail.raw)):
             yield Emit(data)
         if self._reset_is_end and fail.kind is FailureKind.RESET and not fail.detail:
             fail = Fail(FailureKind.FIN, raw=fail.raw)

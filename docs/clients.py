@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -26,6 +27,8 @@ from typing import Any
 
 from cassette_stream import LoopbackServer, __version__, chaos, use_cassette
 from cassette_stream.chaos import Report, Result, Verdict
+
+logging.disable()  # some tell at length of each event that they skip
 
 # Else it asks the network for prices when it is imported.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -63,6 +66,20 @@ def mistral_client(base: str) -> Any:
     from mistralai.client import Mistral
 
     return Mistral(api_key="none", server_url=base, timeout_ms=int(TIMEOUT * 1000))
+
+
+@cache
+def cohere_client(base: str) -> Any:
+    import cohere
+
+    return cohere.ClientV2(api_key="none", base_url=base, timeout=TIMEOUT)
+
+
+@cache
+def ollama_client(base: str) -> Any:
+    import ollama
+
+    return ollama.Client(host=base, timeout=TIMEOUT)
 
 
 @cache
@@ -120,6 +137,18 @@ def mistralai(base: str) -> Any:
         model="mistral-small-latest", messages=QUESTION
     ) as events:
         return [event.data for event in events]
+
+
+def cohere(base: str) -> Any:
+    return list(
+        cohere_client(base).chat_stream(
+            model="command-a-03-2025", messages=QUESTION, request_options={"max_retries": 0}
+        )
+    )
+
+
+def ollama(base: str) -> Any:
+    return list(ollama_client(base).chat(model="llama3.2", messages=QUESTION, stream=True))
 
 
 def litellm(base: str) -> Any:
@@ -186,6 +215,22 @@ def ours_gemini(base: str) -> Any:
     return ours(base, "gemini/gemini-2.5-flash", "/v1beta")
 
 
+def ours_cohere(base: str) -> Any:
+    return ours(base, "cohere/command-a-03-2025", "")
+
+
+def ours_ollama(base: str) -> Any:
+    return ours(base, "ollama/llama3.2", "")
+
+
+def ours_converse(base: str) -> Any:
+    return ours(base, "bedrock/amazon.nova-lite-v1:0", "")
+
+
+def ours_invoke(base: str) -> Any:
+    return ours(base, "bedrock/invoke/anthropic.claude-sonnet-4-5-20250929-v1:0", "")
+
+
 @dataclass(frozen=True)
 class Client:
     """A client, the package that it is of, and what is called."""
@@ -203,12 +248,18 @@ CLIENTS = (
     Client("anthropic `.stream()`", "anthropic", anthropic_stream),
     Client("google-genai", "google-genai", google_genai),
     Client("mistralai", "mistralai", mistralai),
+    Client("cohere", "cohere", cohere),
+    Client("ollama", "ollama", ollama),
     Client("litellm openai/", "litellm", litellm),
     Client("httpx by hand", "httpx", httpx_by_hand),
     Client("**ours**, chat completions", "cassette-stream", ours),
     Client("**ours**, Responses", "cassette-stream", ours_responses),
     Client("**ours**, Anthropic", "cassette-stream", ours_anthropic),
     Client("**ours**, Gemini", "cassette-stream", ours_gemini),
+    Client("**ours**, Cohere", "cassette-stream", ours_cohere),
+    Client("**ours**, Ollama", "cassette-stream", ours_ollama),
+    Client("**ours**, Converse", "cassette-stream", ours_converse),
+    Client("**ours**, InvokeModel", "cassette-stream", ours_invoke),
 )
 
 

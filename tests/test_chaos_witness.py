@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from cassette_stream.cassette import Request
 from cassette_stream.chaos.witness import Witness
 from cassette_stream.exceptions import HangError
-from cassette_stream.script import Emit, Fail, FailureKind, Head, Script, Step, Wait, timeline
+from cassette_stream.script import (
+    Emit,
+    Fail,
+    FailureKind,
+    Head,
+    Script,
+    Step,
+    Wait,
+    framed,
+    timeline,
+)
 
 REQUEST = Request(method="POST", url="https://example.com/")
 steps = st.lists(
@@ -38,6 +48,32 @@ def test_it_notes_what_was_asked_for_and_gives_the_same_script(
         assert reply.ending == (str(end) if end is not None else "complete")
     elif upto < len(script):
         assert reply.ending is None
+
+
+@pytest.mark.parametrize("size", [b"3", b"ff"], ids=["a footer", "a cut"])
+def test_what_comes_of_the_chunk_that_broke_is_seen_as_its_reader_sees_it(size: bytes) -> None:
+    """A client that got the whole answer with it made nothing up."""
+    head = Head(200, (("transfer-encoding", "chunked"),))
+    script = [head, Emit(b"a"), Fail(FailureKind.PROTOCOL_ERROR, raw=size + b"\r\nend")]
+    reply = Witness()(REQUEST)
+    watched = list(reply.watch(iter(script)))
+    heard = framed(iter(script), method="POST", http_version="HTTP/1.1")
+
+    assert watched == script
+    assert bytes(reply.body) == b"".join(it.data for it in heard if isinstance(it, Emit)) == b"aend"
+    assert [size for _, size in reply.frames] == [1, 3]
+
+
+def test_bytes_on_the_wire_that_are_no_chunk_are_no_body() -> None:
+    length = Head(200, (("content-length", "9"),))
+    for steps in (
+        [length, Fail(FailureKind.FIN, raw=b"3\r\nend")],
+        [Fail(FailureKind.FIN, raw=b"3\r\nend")],
+    ):
+        reply = Witness()(REQUEST)
+        list(reply.watch(iter(steps)))
+
+        assert reply.body == b""
 
 
 def endless(seconds: float) -> Script:

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cassette_stream.exceptions import HangError
-from cassette_stream.script import Emit, Fail, Head, Script, Wait
+from cassette_stream.script import (
+    Emit,
+    Fail,
+    Framing,
+    Head,
+    Script,
+    Wait,
+    chunk_in,
+    framing_of,
+)
 
 if TYPE_CHECKING:
     from cassette_stream.cassette.model import Request
@@ -34,6 +43,7 @@ class Witnessed:
         ending: How the body ended; None while it has not.
         has_head: Its reader has the head.
         is_coded: The head says that the body is compressed.
+        is_chunked: It says that the body comes in chunks, and a broken one still brings its data.
         is_closed: Its reader came to its end, or closed it.
         struck_at: The bytes that were given before the fault showed, and the moment.
         moment: How far it has come, in seconds since the request.
@@ -46,6 +56,7 @@ class Witnessed:
     ending: str | None = None
     has_head: bool = False
     is_coded: bool = False
+    is_chunked: bool = False
     is_closed: bool = False
     struck_at: tuple[int, float] | None = None
     moment: float = 0.0
@@ -77,17 +88,23 @@ class Witnessed:
                     "and its reader has no bound for the whole of it"
                 )
             match step:
-                case Emit():
-                    self.body += step.data
-                    self.frames.append((self.moment, len(step.data)))
+                case Emit(data):
+                    self._give(data)
                 case Wait():
                     self.moment += step.seconds
                 case Head(headers=headers):
                     self.is_coded = any(name.lower() == "content-encoding" for name, _ in headers)
-                case Fail(kind):
+                    self.is_chunked = framing_of(step) is Framing.CHUNKED
+                case Fail(kind, raw=raw):
+                    if self.is_chunked and (data := chunk_in(raw)):
+                        self._give(data)
                     self.ending = str(kind)
             yield step
         self.ending = self.ending or "complete"
+
+    def _give(self, data: bytes) -> None:
+        self.body += data
+        self.frames.append((self.moment, len(data)))
 
 
 class Witness:
