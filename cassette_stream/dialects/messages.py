@@ -19,6 +19,7 @@ from cassette_stream.exceptions import UnsupportedParamsError
 __all__ = (
     "Json",
     "arguments_of",
+    "budget_of",
     "data_uri",
     "function_of",
     "given",
@@ -37,6 +38,7 @@ __all__ = (
 Json: TypeAlias = Mapping[str, Any]
 
 _DATA_URI: Final = re.compile(r"data:([^;,]*)(?:;(?!base64,)[^;,]*)*(;base64)?,(.*)", re.DOTALL)
+_BUDGETS: Final = {"none": 0, "minimal": 1024, "low": 1024, "medium": 2048, "high": 4096}
 _INSTRUCTIONS: Final = frozenset({"system", "developer"})
 
 
@@ -217,6 +219,17 @@ def refused(call: Call, param: str, why: str) -> Json:
 def nothing(_: Call, __: Any) -> Json:
     """No field, for what happens anyway: usage is told by most without being asked for."""
     return {}
+
+
+def budget_of(effort: Any) -> int:
+    """The tokens that a reasoning *effort* may take, 0 for none.
+
+    Raises:
+        ValueError: It is no effort.
+    """
+    if effort not in _BUDGETS:
+        raise ValueError(f"reasoning_effort is one of {', '.join(_BUDGETS)}, not {effort!r}")
+    return _BUDGETS[effort]
 
 
 def schema_of(wanted: Json) -> Any:

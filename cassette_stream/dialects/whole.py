@@ -1,10 +1,15 @@
-"""The body of a response that is no stream, as the text that it is."""
+"""The body of a response that is no stream: the text that it is, and the chunks of its events."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from cassette_stream.chunks import ModelResponseStream
+from cassette_stream.dialects.decoding import Chunks
 from cassette_stream.exceptions import EmptyStreamError, MalformedStreamError
 
-__all__ = ("whole_text",)
+__all__ = ("taken", "whole_text")
 
 
 def whole_text(body: bytes) -> str:
@@ -21,3 +26,20 @@ def whole_text(body: bytes) -> str:
     if not text:
         raise EmptyStreamError("the body is empty")
     return text
+
+
+class _Decoder(Protocol):
+    def take(self, value: Mapping[str, Any], kind: str) -> Chunks: ...
+    def finish(self) -> Chunks: ...
+
+
+def taken(
+    decoder: _Decoder, events: Iterable[tuple[str, Mapping[str, Any]]]
+) -> list[ModelResponseStream]:
+    """The chunks of the *events*, each behind its kind, that say what a whole answer does.
+
+    Raises:
+        APIError: As the *decoder* says.
+    """
+    chunks = [chunk for kind, event in events for chunk in decoder.take(event, kind)]
+    return [*chunks, *decoder.finish()]

@@ -31,7 +31,7 @@ from cassette_stream.dialects.encoding import (
 )
 from cassette_stream.wire import encode_event
 
-__all__ = ("encode", "encode_body", "encode_error", "encode_error_body")
+__all__ = ("blocks_of", "encode", "encode_body", "encode_error", "encode_error_body")
 
 _STOP_REASONS = {
     "stop": "end_turn",
@@ -75,7 +75,7 @@ def _events(completion: ModelResponse, choice: Choices, cut: Cut) -> Iterator[by
     first = _input_usage(usage) | {"output_tokens": min(1, usage.completion_tokens)}
     message = _envelope(completion) | {"content": [], "stop_reason": None, "stop_sequence": None}
     yield _event("message_start", message=message | {"usage": first})
-    for index, block in enumerate(_blocks(choice.message)):
+    for index, block in enumerate(blocks_of(choice.message)):
         yield _event("content_block_start", index=index, content_block=_opening(block))
         if index == 0:
             yield _PING
@@ -100,7 +100,8 @@ def _envelope(completion: ModelResponse) -> dict[str, object]:
     }
 
 
-def _blocks(message: Message) -> Iterator[ThinkingBlock | str | ChatCompletionMessageToolCall]:
+def blocks_of(message: Message) -> Iterator[ThinkingBlock | str | ChatCompletionMessageToolCall]:
+    """The blocks of *message*, in their order; a text is a block by itself."""
     if message.thinking_blocks:
         yield from message.thinking_blocks
     elif message.reasoning_content:
@@ -154,7 +155,7 @@ def encode_body(completion: ModelResponse) -> bytes:
     only_functions(completion, "anthropic")
     choice = only_choice(completion, "anthropic")
     body = _envelope(completion) | {
-        "content": [_whole(block) for block in _blocks(choice.message)],
+        "content": [_whole(block) for block in blocks_of(choice.message)],
         "stop_reason": _stop_reason(choice),
         "stop_sequence": None,
         "usage": _usage(completion.usage or Usage()),

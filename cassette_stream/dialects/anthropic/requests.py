@@ -14,6 +14,7 @@ from cassette_stream.dialects.anthropic.conversation import conversation
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.messages import (
     Json,
+    budget_of,
     function_of,
     given,
     mapping,
@@ -25,11 +26,10 @@ from cassette_stream.dialects.messages import (
     stops_of,
 )
 
-__all__ = ("BUDGETS", "body_of", "request")
+__all__ = ("body_of", "request")
 
 _VERSION: Final = "2023-06-01"
 _ANSWER: Final = 4096
-BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096}
 _AS_THEY_ARE: Final = frozenset(
     {"parallel_tool_calls", "service_tier", "temperature", "thinking", "top_k", "top_p"}
 )
@@ -121,12 +121,10 @@ def _tool_choice(_: Call, choice: Any) -> Json:
 
 
 def _reasoning_effort(_: Call, effort: Any) -> Json:
-    if effort == "none":
+    budget = budget_of(effort)
+    if not budget:
         return {"thinking": {"type": "disabled"}}
-    if effort not in BUDGETS:
-        known = ", ".join(["none", *BUDGETS])
-        raise ValueError(f"reasoning_effort is one of {known}, not {effort!r}")
-    return {"thinking": {"type": "enabled", "budget_tokens": BUDGETS[effort]}}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
 def _response_format(call: Call, wanted: Any) -> Json:

@@ -9,7 +9,7 @@ from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.dialects.anthropic.decoder import Decoder
 from cassette_stream.dialects.decoding import field, json_object
 from cassette_stream.dialects.errors import stream_error
-from cassette_stream.dialects.whole import whole_text
+from cassette_stream.dialects.whole import taken, whole_text
 
 __all__ = ("whole_body",)
 
@@ -26,11 +26,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
     message = json_object(whole_text(body))
     if "error" in message:
         raise stream_error(message)
-    decoder = Decoder(strict=strict)
-    chunks: list[ModelResponseStream] = []
-    for kind, event in _as_events(message):
-        chunks += decoder.take(event, kind)
-    return [*chunks, *decoder.finish()]
+    return taken(Decoder(strict=strict), _as_events(message))
 
 
 def _as_events(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from cassette_stream.chunks import (
     ChatCompletionMessageToolCall,
     Choices,
-    Message,
     ModelResponse,
     RedactedThinking,
     Thinking,
     ThinkingBlock,
     Usage,
 )
+from cassette_stream.dialects.anthropic.encoder import blocks_of
 from cassette_stream.dialects.aws_frames import exception_frame, frame
 from cassette_stream.dialects.encoding import (
     Cut,
@@ -68,7 +68,7 @@ def encode(completion: ModelResponse, *, pieces: Pieces = words) -> Iterator[byt
 
 def _events(completion: ModelResponse, choice: Choices, cut: Cut) -> Iterator[bytes]:
     yield _event("messageStart", role="assistant")
-    for index, block in enumerate(_blocks(choice.message)):
+    for index, block in enumerate(blocks_of(choice.message)):
         if isinstance(block, ChatCompletionMessageToolCall):
             start = {"toolUse": {"toolUseId": block.id, "name": block.function.name}}
             yield _event("contentBlockStart", contentBlockIndex=index, start=start)
@@ -81,17 +81,6 @@ def _events(completion: ModelResponse, choice: Choices, cut: Cut) -> Iterator[by
 
 def _event(kind: str, **fields: object) -> bytes:
     return frame(kind, compact(fields).encode())
-
-
-def _blocks(message: Message) -> Iterator[ThinkingBlock | str | ChatCompletionMessageToolCall]:
-    if message.thinking_blocks:
-        yield from message.thinking_blocks
-    elif message.reasoning_content:
-        yield Thinking(thinking=message.reasoning_content)
-    for text in (message.refusal, message.content):
-        if text:
-            yield text
-    yield from message.tool_calls or ()
 
 
 def _deltas(
@@ -124,7 +113,7 @@ def encode_body(completion: ModelResponse) -> bytes:
     """
     only_functions(completion, "bedrock_converse")
     choice = only_choice(completion, "bedrock_converse")
-    content = [_whole(block) for block in _blocks(choice.message)]
+    content = [_whole(block) for block in blocks_of(choice.message)]
     body = {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": _stop_reason(choice),

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from cassette_stream.dialects.anthropic.requests import BUDGETS
 from cassette_stream.dialects.bedrock_converse.conversation import cache_point, conversation
 from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.encoding import compact
 from cassette_stream.dialects.messages import (
     Json,
+    budget_of,
     function_of,
     given,
     mapping,
@@ -114,12 +114,10 @@ def _tool_choice(call: Call, choice: Any) -> Json:
 def _reasoning_effort(call: Call, effort: Any) -> Json:
     if "anthropic" not in call.model and "claude" not in call.model:
         return _more(reasoning_effort=effort)
-    if effort == "none":
+    budget = budget_of(effort)
+    if not budget:
         return _more(thinking={"type": "disabled"})
-    if effort not in BUDGETS:
-        known = ", ".join(["none", *BUDGETS])
-        raise ValueError(f"reasoning_effort is one of {known}, not {effort!r}")
-    return _more(thinking={"type": "enabled", "budget_tokens": BUDGETS[effort]})
+    return _more(thinking={"type": "enabled", "budget_tokens": budget})
 
 
 def _thinking(_: Call, thinking: Any) -> Json:

@@ -10,7 +10,7 @@ from cassette_stream.dialects.bedrock_converse.decoder import Decoder
 from cassette_stream.dialects.decoding import field, json_object
 from cassette_stream.dialects.error_body import understand
 from cassette_stream.dialects.errors import stream_error
-from cassette_stream.dialects.whole import whole_text
+from cassette_stream.dialects.whole import taken, whole_text
 
 __all__ = ("whole_body",)
 
@@ -27,11 +27,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
     answer = json_object(whole_text(body))
     if "output" not in answer and (answer.get("error") or understand(answer).message):
         raise stream_error(answer)
-    decoder = Decoder(strict=strict)
-    chunks: list[ModelResponseStream] = []
-    for kind, event in _as_events(answer):
-        chunks += decoder.take(event, kind)
-    return [*chunks, *decoder.finish()]
+    return taken(Decoder(strict=strict), _as_events(answer))
 
 
 def _as_events(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -9,6 +9,7 @@ from cassette_stream.dialects.call import Call, HttpRequest, post
 from cassette_stream.dialects.cohere.conversation import conversation
 from cassette_stream.dialects.messages import (
     Json,
+    budget_of,
     function_of,
     given,
     mapping,
@@ -22,7 +23,6 @@ from cassette_stream.dialects.messages import (
 
 __all__ = ("request",)
 
-_BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096}
 _AS_THEY_ARE: Final = frozenset(
     {
         "citation_options",
@@ -104,12 +104,10 @@ def _thinking(_: Call, thinking: Any) -> Json:
 
 
 def _reasoning_effort(_: Call, effort: Any) -> Json:
-    if effort == "none":
+    budget = budget_of(effort)
+    if not budget:
         return {"thinking": {"type": "disabled"}}
-    if effort not in _BUDGETS:
-        known = ", ".join(["none", *_BUDGETS])
-        raise ValueError(f"reasoning_effort is one of {known}, not {effort!r}")
-    return {"thinking": {"type": "enabled", "token_budget": _BUDGETS[effort]}}
+    return {"thinking": {"type": "enabled", "token_budget": budget}}
 
 
 def _response_format(call: Call, wanted: Any) -> Json:

@@ -9,7 +9,7 @@ from cassette_stream.chunks import ModelResponseStream
 from cassette_stream.dialects.cohere.decoder import Decoder
 from cassette_stream.dialects.decoding import field, json_object
 from cassette_stream.dialects.errors import stream_error
-from cassette_stream.dialects.whole import whole_text
+from cassette_stream.dialects.whole import taken, whole_text
 
 __all__ = ("whole_body",)
 
@@ -26,11 +26,7 @@ def whole_body(body: bytes, *, strict: bool = True) -> list[ModelResponseStream]
     value = json_object(whole_text(body))
     if isinstance(value.get("message"), str) or value.get("error"):
         raise stream_error(value)
-    decoder = Decoder(strict=strict)
-    chunks: list[ModelResponseStream] = []
-    for kind, event in _as_events(value):
-        chunks += decoder.take(event, kind)
-    return [*chunks, *decoder.finish()]
+    return taken(Decoder(strict=strict), _as_events(value))
 
 
 def _as_events(value: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,7 +7,7 @@ stream what `expected` says, and nothing is lost or made up on the way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_cassette_stream.strategies.json_arguments import respelt
@@ -51,6 +51,18 @@ class Carried:
     finishes: Mapping[str, str] = field(default_factory=lambda: _SAME)
 
 
+_ANTHROPIC = Carried(
+    id_prefix="msg_",
+    models=("claude-sonnet-4-5", "claude-opus-4-1"),
+    blocks=True,
+    unsigned_reasoning=False,
+    # The provider sends no blank before the arguments, and its SDK cannot read one.
+    spelling=str.lstrip,
+    usage_always=True,
+    interleaved=False,
+    finishes=_OF_ANTHROPIC,
+)
+
 CARRIED: Mapping[str, Carried] = {
     "openai_chat": Carried(
         id_prefix="chatcmpl-",
@@ -75,26 +87,11 @@ CARRIED: Mapping[str, Carried] = {
             "tool_calls": "tool_calls",
         },
     ),
-    "anthropic": Carried(
-        id_prefix="msg_",
-        models=("claude-sonnet-4-5", "claude-opus-4-1"),
-        blocks=True,
-        unsigned_reasoning=False,
-        # The provider sends no blank before the arguments, and its SDK cannot read one.
-        spelling=str.lstrip,
-        usage_always=True,
-        interleaved=False,
-        finishes=_OF_ANTHROPIC,
-    ),
-    "bedrock_invoke": Carried(
+    "anthropic": _ANTHROPIC,
+    "bedrock_invoke": replace(
+        _ANTHROPIC,
         id_prefix="msg_bdrk_",
         models=("claude-sonnet-4-5-20250929", "claude-opus-4-1-20250805"),
-        blocks=True,
-        unsigned_reasoning=False,
-        spelling=str.lstrip,
-        usage_always=True,
-        interleaved=False,
-        finishes=_OF_ANTHROPIC,
     ),
     "bedrock_converse": Carried(
         id_prefix="",
