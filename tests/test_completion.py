@@ -708,8 +708,9 @@ def played(*pieces: tuple[float, bytes], start: VirtualClock | None = None) -> A
         ([(1, word("a")), (9, b": 1\n\n"), (9, word("b"))], {"timeout": 10}, "idle"),
         ([(5, word("a"))], {"first_chunk_timeout": 4}, "first_chunk"),
         ([(9, word("a"))] * 5, {"timeout": 10, "total_timeout": 30}, "total"),
+        ([(5, word("a"))], {"timeout": 10, "stream_timeout": 4}, "first_chunk"),
     ],
-    ids=["first", "idle", "first-chunk-timeout", "total"],
+    ids=["first", "idle", "first-chunk-timeout", "total", "stream-timeout"],
 )
 def test_a_comment_does_not_put_off_a_timeout(pieces: Any, limits: Any, phase: str) -> None:
     with pytest.raises(Timeout) as caught:

@@ -502,7 +502,7 @@ def test_a_profile_says_the_region_and_nobody_a_wrong_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("AWS_REGION")
-    with pytest.raises(ValueError, match="bedrock wants to know the region; set AWS_REGION"):
+    with pytest.raises(ValueError, match="bedrock wants to know the region; give aws_region"):
         bedrock.origin("m", {})
     with pytest.raises(
         ValueError, match="AWS_REGION is no region such as 'us-east-1': 'evil.test/'"

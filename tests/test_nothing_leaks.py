@@ -229,6 +229,7 @@ PROMPTS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a timeout of nothing": ({"timeout": 0}, ValueError, "timeout must be above 0 seconds, not 0; None means no limit"),
     "a timeout below nothing": ({"total_timeout": -1}, ValueError, "total_timeout must be above 0 seconds, not -1"),
     "a timeout that is no number": ({"first_chunk_timeout": float("nan")}, ValueError, "first_chunk_timeout must be above 0 seconds, not nan"),
+    "a timeout of the stream that is none": ({"stream_timeout": 0}, ValueError, "stream_timeout must be above 0 seconds, not 0"),
     "fewer than no retries": ({"num_retries": -1}, ValueError, "num_retries must be 0 or more, not -1"),
     "half a retry": ({"num_retries": 1.5}, TypeError, "num_retries must be a whole number, not 1.5"),
     "two counts of retries": ({"num_retries": 1, "max_retries": 2}, ValueError, "num_retries=1 and max_retries=2 are two names for the same"),
@@ -243,8 +244,9 @@ PROMPTS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "an empty name": ({"extra_headers": {"": "c"}}, ValueError, "'', and no header has such a name"),
     "a line break in a header": ({"extra_headers": {"a": "b\r\nc: d"}}, ValueError, r"extra_headers\['a'\] holds what no header can"),
     "a body of another type": ({"extra_body": ["a"]}, TypeError, "extra_body must be a mapping, not list"),
-    "what is no JSON": ({"extra_body": {"a": {1, 2}}}, TypeError, "set"),
-    "a number that is none": ({"extra_body": {"a": float("nan")}}, ValueError, "JSON"),
+    "what is no JSON": ({"extra_body": {"a": {1, 2}}}, TypeError, "'a' cannot be sent as JSON: .* set is not"),
+    "a name that JSON has not": ({"extra_body": {("a",): 1}}, TypeError, r"\('a',\) cannot be sent as JSON"),
+    "a number that is none": ({"extra_body": {"a": float("nan")}}, ValueError, "'a' cannot be sent as JSON"),
     "half a surrogate pair": ({"extra_body": {"a": "\ud800"}}, ValueError, "half a surrogate pair"),
 }  # fmt: skip
 

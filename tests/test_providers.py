@@ -60,7 +60,7 @@ def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
 def surroundings(row: Provider, **more: str) -> dict[str, str]:
     """An environment that has all that *row* asks for, but for a key."""
     base = {} if row.base or row.origin else {row.bases[0]: ELSEWHERE}
-    version = {row.version: "2024-10-21"} if row.version else {}
+    version = {row.version[1]: "2024-10-21"} if row.version else {}
     return {**base, **version, **SITES.get(row.name, {}), **more}
 
 
@@ -316,6 +316,50 @@ def test_a_model_of_bedrock_has_the_dialect_that_its_name_says(
     assert endpoint.headers == {"authorization": f"Bearer {KEY}"}
 
 
+@pytest.mark.parametrize(
+    ("model", "argument", "value", "environ", "expected"),
+    [
+        ("gpt-4o", "organization", "org-2", {"OPENAI_ORGANIZATION": "org-1"}, "org-2"),
+        ("azure/d", "api_version", "2025-01-01", AZURE, "?api-version=2025-01-01"),
+        ("azure/d", "api_version", "2025-01-01", {**AZURE, "AZURE_API_BASE": "https://u.test?api-version=v1"}, "api-version=2025-01-01"),
+        ("bedrock/m", "aws_region_name", "us-west-2", SITES["bedrock"], "https://bedrock-runtime.us-west-2."),
+        ("vertex_ai/g", "vertex_location", "us-east1", VERTEX, "https://us-east1-aiplatform.googleapis.com/v1/projects/mine/locations/us-east1/"),
+        ("vertex_ai/g", "vertex_project", "yours", VERTEX, "/v1/projects/yours/locations/europe-west4/"),
+    ],
+    ids=["organization", "api_version", "api_version over a query", "region", "location", "project"],
+)  # fmt: skip
+def test_an_argument_wins_over_the_variables_it_stands_for(
+    model: str, argument: str, value: str, environ: dict[str, str], expected: str
+) -> None:
+    endpoint = resolve(model, api_key=KEY, params={argument: value}, environ=environ)
+    sent = on_the_wire(endpoint)
+
+    assert argument in endpoint.arguments
+    assert expected in f"{sent.url} {[*sent.headers.values()]}"
+    # A name in the environment is no argument, and an empty argument is none.
+    for params in ({}, {argument: ""}):
+        there = resolve(model, api_key=KEY, params=params, environ={**environ, argument: "x!"})
+        as_ever = resolve(model, api_key=KEY, environ=environ)
+        assert on_the_wire(there).url == on_the_wire(as_ever).url
+        assert there.headers == as_ever.headers
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "error", "message"),
+    [
+        ("gpt-4o", {"organization": 1}, TypeError, "organization is a text, not int"),
+        ("gpt-4o", {"organization": "Großes"}, BadRequestError, "organization holds a letter that no header can"),
+        ("bedrock/m", {"aws_region_name": "evil.test/"}, BadRequestError, "aws_region_name is no region such as"),
+        ("vertex_ai/g", {"vertex_location": "evil.test/"}, BadRequestError, "vertex_location is no location such as"),
+    ],
+)  # fmt: skip
+def test_an_argument_that_cannot_be_is_named(
+    model: str, params: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        resolve(model, api_key=KEY, params=params, environ=VERTEX)
+
+
 def test_every_rule_for_bare_names_leads_to_a_row() -> None:
     assert {name for _, name in BARE_NAMES} <= {*PROVIDERS}
 
@@ -559,8 +603,8 @@ def test_the_file_of_a_service_account_says_the_project(tmp_path: Path) -> None:
     [
         ("claude-opus-4", VERTEX, "vertex_ai asks models of Google alone, such as gemini-2.5-pro, and 'claude-opus-4' is"),
         ("meta/llama-4", VERTEX, "vertex_ai asks models of Google alone"),
-        ("gemini-3", {"VERTEXAI_PROJECT": "p"}, "vertex_ai wants to know the location; set VERTEXAI_LOCATION or GOOGLE"),
-        ("gemini-3", {"VERTEXAI_LOCATION": "us"}, "vertex_ai wants to know the project; set VERTEXAI_PROJECT or GOOGLE"),
+        ("gemini-3", {"VERTEXAI_PROJECT": "p"}, "vertex_ai wants to know the location; give vertex_location, or set VERTEXAI_LOCATION or GOOGLE"),
+        ("gemini-3", {"VERTEXAI_LOCATION": "us"}, "vertex_ai wants to know the project; give vertex_project, or set VERTEXAI_PROJECT or GOOGLE"),
         ("gemini-3", {**VERTEX, "VERTEXAI_LOCATION": "evil.test/"}, "VERTEXAI_LOCATION is no location such as 'europe-west4': 'evil.test/'"),
     ],
     ids=str,
@@ -583,7 +627,9 @@ def test_a_token_that_is_given_needs_nobody_to_be_asked_for_another() -> None:
 
 
 def test_azure_wants_to_be_told_the_version() -> None:
-    with pytest.raises(BadRequestError, match=r"set AZURE_API_VERSION, or end api_base with \?api"):
+    with pytest.raises(
+        BadRequestError, match=r"give api_version, set AZURE_API_VERSION, or end api"
+    ):
         resolve("azure/d", api_key=KEY, api_base="https://u.test?api-version=", environ={})
 
 

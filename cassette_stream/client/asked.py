@@ -91,10 +91,16 @@ def ask(
     _check_types(model, messages)
     _check_flags(stream=stream, strict=strict, drop_params=drop_params)
     headers = _checked(extra_headers)
-    endpoint = resolve(
-        model, custom_llm_provider=custom_llm_provider, api_base=api_base, api_key=api_key
-    )
     given = {name: value for name, value in params.items() if value is not None}
+    endpoint = resolve(
+        model,
+        custom_llm_provider=custom_llm_provider,
+        api_base=api_base,
+        api_key=api_key,
+        params=given,
+    )
+    for name in endpoint.arguments:
+        given.pop(name, None)
     include_usage = _include_usage(given.get("stream_options"))
     call = Call(
         model=endpoint.model,
@@ -123,7 +129,14 @@ def ask(
     )
 
 
-def limits_of(timeout: float | None, first: float | None, total: float | None) -> Limits:
+def limits_of(
+    timeout: float | None,
+    first: float | None,
+    total: float | None,
+    *,
+    streamed: float | None,
+    stream: bool | None,
+) -> Limits:
     """The limits that the arguments of `completion` set.
 
     Raises:
@@ -131,6 +144,9 @@ def limits_of(timeout: float | None, first: float | None, total: float | None) -
         ValueError: One is not above 0.
     """
     idle = _seconds("timeout", timeout)
+    if streamed is not None:
+        while_streaming = _seconds("stream_timeout", streamed)
+        idle = while_streaming if stream else idle
     return Limits(
         idle=idle,
         first=idle if first is None else _seconds("first_chunk_timeout", first),

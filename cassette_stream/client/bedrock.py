@@ -12,11 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cassette_stream.client.access import Vault, guarded
+from cassette_stream.client.environment import first_set
 from cassette_stream.exceptions import APIConnectionError, AuthenticationError, Timeout
 
-__all__ = ("Signature", "origin", "signature")
+__all__ = ("ARGUMENTS", "Signature", "origin", "signature")
 
-_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+ARGUMENTS = ("aws_region_name",)
+
+_REGIONS = (*ARGUMENTS, "AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION = re.compile(r"[a-z0-9-]+")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]+):")
 _HOST = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
@@ -35,8 +38,9 @@ def origin(model: str, environ: Mapping[str, str]) -> str:
     region = _region(model, environ)
     if region is None:
         raise ValueError(
-            f"bedrock wants to know the region; set {' or '.join(_REGIONS)}, give api_base, or "
-            "name the model by its ARN (a profile says it too, where botocore is there)"
+            "bedrock wants to know the region; give aws_region_name or api_base, set AWS_REGION or "
+            "AWS_DEFAULT_REGION, or name the model by its ARN (a profile says it too, where "
+            "botocore is there)"
         )
     return f"https://bedrock-runtime.{region}.amazonaws.com"
 
@@ -51,7 +55,8 @@ def signature(base: str, model: str, environ: Mapping[str, str]) -> Signature:
     region = named[1] if named else _region(model, environ)
     if region is None:
         raise ValueError(
-            f"a signature needs the region, which {base} does not say; set {' or '.join(_REGIONS)}"
+            f"a signature needs the region, which {base} does not say; give aws_region_name, or "
+            "set AWS_REGION or AWS_DEFAULT_REGION"
         )
     return Signature(region)
 
@@ -60,12 +65,13 @@ def _region(model: str, environ: Mapping[str, str]) -> str | None:
     named = _ARN.match(model)
     if named:
         return named[1]
-    for variable in _REGIONS:
-        if region := environ.get(variable):
-            if not _REGION.fullmatch(region):
-                raise ValueError(f"{variable} is no region such as 'us-east-1': {region!r}")
-            return region
-    return _region_of_profile()
+    found = first_set(_REGIONS, environ)
+    if found is None:
+        return _region_of_profile()
+    name, region = found
+    if not _REGION.fullmatch(region):
+        raise ValueError(f"{name} is no region such as 'us-east-1': {region!r}")
+    return region
 
 
 def _region_of_profile() -> str | None:

@@ -31,6 +31,7 @@ def completion(
     *,
     stream: Literal[True],
     timeout: float | None = 600,
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -53,6 +54,7 @@ def completion(
     *,
     stream: Literal[False] | None = False,
     timeout: float | None = 600,
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -75,6 +77,7 @@ def completion(
     *,
     stream: bool | None,
     timeout: float | None = 600,
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -96,6 +99,7 @@ def completion(
     *,
     stream: bool | None = False,
     timeout: float | None = 600,
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -119,6 +123,7 @@ def completion(
         stream: Give a `CustomStreamWrapper` instead of a `ModelResponse`.
         timeout: Seconds without a chunk that says something; comments and pings of the
             provider are none. None: no limit.
+        stream_timeout: *timeout* where the answer is streamed, if given.
         first_chunk_timeout: The same for the head of the response, and for what follows until
             the first chunk; *timeout* if not given. Silence on a socket that goes on once the
             head is there is noticed after *timeout* at the latest, not before.
@@ -150,7 +155,9 @@ def completion(
         model,
         messages,
         stream=stream,
-        limits=limits_of(timeout, first_chunk_timeout, total_timeout),
+        limits=limits_of(
+            timeout, first_chunk_timeout, total_timeout, streamed=stream_timeout, stream=stream
+        ),
         max_retries=retries_of(num_retries, max_retries),
         strict=strict,
         api_key=api_key,
@@ -180,6 +187,7 @@ async def acompletion(
     *,
     stream: Literal[True],
     timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -202,6 +210,7 @@ async def acompletion(
     *,
     stream: Literal[False] | None = False,
     timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -224,6 +233,7 @@ async def acompletion(
     *,
     stream: bool | None,
     timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -245,6 +255,7 @@ async def acompletion(
     *,
     stream: bool | None = False,
     timeout: float | None = 600,  # noqa: ASYNC109 - of silence, not of the call
+    stream_timeout: float | None = None,
     first_chunk_timeout: float | None = None,
     total_timeout: float | None = None,
     num_retries: int | None = None,
@@ -269,7 +280,9 @@ async def acompletion(
         model,
         messages,
         stream=stream,
-        limits=limits_of(timeout, first_chunk_timeout, total_timeout),
+        limits=limits_of(
+            timeout, first_chunk_timeout, total_timeout, streamed=stream_timeout, stream=stream
+        ),
         max_retries=retries_of(num_retries, max_retries),
         strict=strict,
         api_key=api_key,

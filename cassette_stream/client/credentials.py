@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from cassette_stream.client.environment import first_set
 from cassette_stream.client.provider_table import Provider
 from cassette_stream.exceptions import AuthenticationError, BadRequestError
 
@@ -49,9 +50,12 @@ def headers_of(
         BadRequestError: No header can hold the value of another variable.
     """
     headers = {}
-    for name, variable in provider.headers:
-        value = environ.get(variable)
-        if value and _NOT_IN_A_HEADER.search(value):
+    for name, variables in provider.headers:
+        told = first_set(variables, environ)
+        if told is None:
+            continue
+        variable, value = told
+        if _NOT_IN_A_HEADER.search(value):
             raise BadRequestError(
                 f"{variable} holds a letter that no header can, one beyond ASCII or a line "
                 f"break: {value!r}",
@@ -59,17 +63,14 @@ def headers_of(
                 llm_provider=provider.name,
                 model=model,
             )
-        if value:
-            headers[name] = value
+        headers[name] = value
     found = _key(provider, api_key, environ)
     if found is not None:
         return headers | _credential(provider, model, *found)
     if not provider.needs_key:
         return headers
-    variables = " or ".join(provider.keys + provider.tokens)
-    raise _no_access(
-        provider, model, f"{provider.name} needs a key; give api_key, or set {variables}"
-    )
+    names = " or ".join(provider.keys + provider.tokens)
+    raise _no_access(provider, model, f"{provider.name} needs a key; give api_key, or set {names}")
 
 
 def _key(
@@ -78,10 +79,7 @@ def _key(
     """What gave the key, and the key; an empty *api_key* is none, whatever *environ* holds."""
     if api_key is not None:
         return ("api_key", api_key) if api_key else None
-    for variable in provider.keys + provider.tokens:
-        if environ.get(variable):
-            return variable, environ[variable]
-    return None
+    return first_set(provider.keys + provider.tokens, environ)
 
 
 def _credential(provider: Provider, model: str, source: str, key: str) -> dict[str, str]:

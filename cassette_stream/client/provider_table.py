@@ -89,8 +89,10 @@ class Provider:
         key_header: The header of the key; in ``authorization`` it is a bearer token too.
         needs_key: Whether a request without a key makes no sense.
         bases: The environment variables with another base, the first that is set counts.
-        headers: Further headers, each with the environment variable of its value.
-        version: The environment variable with ``api-version``, if it wants one.
+        arguments: Arguments of `completion` that are no parameters of a model: they are looked
+            up like environment variables.
+        headers: Further headers, each with the argument or variables of its value.
+        version: The argument and the variable with ``api-version``, if it wants one.
         adapt: What it wants asked otherwise.
         place: What a dialect's path is appended to, from the base and the model.
         origin: Its base, from the model and the environment, where it has many.
@@ -108,8 +110,9 @@ class Provider:
     key_header: str = "authorization"
     needs_key: bool = True
     bases: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    version: str | None = None
+    arguments: tuple[str, ...] = ()
+    headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    version: tuple[str, str] | None = None
     adapt: Callable[[Call], Call] = _as_it_is
     place: Callable[[str, str], str] = _plain
     origin: Callable[[str, Mapping[str, str]], str] | None = None
@@ -137,7 +140,7 @@ def _compatible(
     keys: tuple[str, ...] = (),
     needs_key: bool = True,
     bases: tuple[str, ...] = (),
-    headers: tuple[tuple[str, str], ...] = (),
+    headers: tuple[tuple[str, tuple[str, ...]], ...] = (),
     adapt: Callable[[Call], Call] = _as_it_is,
     place: Callable[[str, str], str] = _plain,
 ) -> Provider:
@@ -164,7 +167,8 @@ _ROWS = (
         base="https://api.openai.com/v1",
         keys=("OPENAI_API_KEY",),
         bases=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        headers=(("openai-organization", "OPENAI_ORGANIZATION"),),
+        arguments=("organization",),
+        headers=(("openai-organization", ("organization", "OPENAI_ORGANIZATION")),),
     ),
     Provider(
         name="azure",
@@ -172,7 +176,8 @@ _ROWS = (
         tokens=("AZURE_AD_TOKEN",),
         key_header="api-key",
         bases=("AZURE_API_BASE",),
-        version="AZURE_API_VERSION",
+        arguments=("api_version",),
+        version=("api_version", "AZURE_API_VERSION"),
         place=_deployment,
     ),
     _compatible("azure_ai"),
@@ -201,6 +206,7 @@ _ROWS = (
         tokens=("AWS_BEARER_TOKEN_BEDROCK",),
         needs_key=False,
         bases=("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        arguments=bedrock.ARGUMENTS,
         origin=bedrock.origin,
         access=bedrock.signature,
     ),
@@ -209,6 +215,7 @@ _ROWS = (
         dialect=gemini,
         needs_key=False,
         bases=("VERTEXAI_API_BASE",),
+        arguments=vertex.ARGUMENTS,
         origin=vertex.origin,
         inside=vertex.inside,
         access=vertex.token,
@@ -230,7 +237,7 @@ _ROWS = (
         "openrouter",
         "https://openrouter.ai/api/v1",
         keys=("OPENROUTER_API_KEY", "OR_API_KEY"),
-        headers=(("http-referer", "OR_SITE_URL"), ("x-title", "OR_APP_NAME")),
+        headers=(("http-referer", ("OR_SITE_URL",)), ("x-title", ("OR_APP_NAME",))),
         adapt=openai_chat.for_openrouter,
     ),
     _compatible(

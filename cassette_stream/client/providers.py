@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from types import MappingProxyType
+from typing import ParamSpec, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
 from cassette_stream.client.access import Access
 from cassette_stream.client.addresses import is_within, read_address
 from cassette_stream.client.credentials import Hidden, headers_of
+from cassette_stream.client.environment import first_set
 from cassette_stream.client.provider_table import BARE_NAMES, PROVIDERS, Dialect, Provider
 from cassette_stream.dialects import openai_chat
 from cassette_stream.dialects.call import Call
@@ -47,6 +50,7 @@ class Endpoint:
         headers: The credentials, and what else the provider wants; names are lower-case.
         adapt: To be applied to a call before the dialect makes the request.
         query: Belongs at the end of every address.
+        arguments: The parameters of a call that are said already, and no model's.
         access: What lets a request in besides; it is asked before each attempt.
     """
 
@@ -57,6 +61,7 @@ class Endpoint:
     headers: Mapping[str, str]
     adapt: Callable[[Call], Call] = field(repr=False)
     query: Mapping[str, str]
+    arguments: tuple[str, ...] = field(repr=False)
     access: Access | None = field(default=None, repr=False)
 
     def url(self, path: str) -> str:
@@ -129,6 +134,7 @@ def resolve(
     custom_llm_provider: str | None = None,
     api_base: str | None = None,
     api_key: str | None = None,
+    params: Mapping[str, object] = MappingProxyType({}),
     environ: Mapping[str, str] = os.environ,
 ) -> Endpoint:
     """Where *model* is.
@@ -137,7 +143,8 @@ def resolve(
     else *api_base*, where that is a provider's; else how a name without a slash begins. Any
     other name is a model of an OpenAI-compatible server at *api_base*.
 
-    *api_base* and *api_key* win over the variables in *environ*; an empty variable is none.
+    *api_base*, *api_key* and those of *params* that are the provider's ``arguments`` win over the
+    variables in *environ*; an empty variable is none.
 
     Raises:
         AuthenticationError: The provider needs a key and there is none, or it cannot be sent.
@@ -163,6 +170,7 @@ def resolve(
     if not model.isprintable():
         problem = f"{model!r} is no model: it holds a character that cannot be printed"
         raise _refusal(problem, provider.name, model)
+    environ = _with_arguments(provider, params, environ)
     base, query = _place(provider, model, api_base, environ)
     headers = headers_of(provider, model, api_key, environ)
     access = None
@@ -176,6 +184,7 @@ def resolve(
         headers=Hidden(headers),
         adapt=provider.adapt,
         query=Hidden(query),
+        arguments=provider.arguments,
         access=access,
     )
 
@@ -260,16 +269,31 @@ def _place(
         place = _made(provider, model, provider.inside, place, model, environ)
     query = dict(parse_qsl(address.query, keep_blank_values=True, errors="surrogateescape"))
     # Azure's newest address has the version in its path, and refuses another.
-    if provider.version is not None and not place.endswith("/openai/v1"):
-        query.setdefault("api-version", environ.get(provider.version, ""))
-        if not query["api-version"]:
+    if provider.version and not place.endswith("/openai/v1"):
+        argument, variable = provider.version
+        version = environ[argument] or query.get("api-version") or environ.get(variable)
+        if not version:
             raise _refusal(
-                f"{provider.name} wants to know the version of its API; set {provider.version}, "
-                "or end api_base with ?api-version=...",
+                f"{provider.name} wants to know the version of its API; give {argument}, set "
+                f"{variable}, or end api_base with ?api-version=...",
                 provider.name,
                 model,
             )
+        query["api-version"] = version
     return place, query
+
+
+def _with_arguments(
+    provider: Provider, params: Mapping[str, object], environ: Mapping[str, str]
+) -> Mapping[str, str]:
+    """*environ* with the arguments of *provider*, which are empty where they are not given."""
+    given = {}
+    for name in provider.arguments:
+        value = params.get(name)
+        if not isinstance(value, str | None):
+            raise TypeError(f"{name} is a text, not {type(value).__name__}")
+        given[name] = value or ""
+    return ChainMap(given, cast("dict[str, str]", environ)) if given else environ
 
 
 def _made(
@@ -288,7 +312,7 @@ def _base(
     """The base as it was given, and by what."""
     if api_base is not None:
         return api_base, "api_base"
-    for variable in provider.bases:
-        if environ.get(variable):
-            return environ[variable], variable
+    if found := first_set(provider.bases, environ):
+        variable, base = found
+        return base, variable
     return provider.base, "base"

@@ -13,12 +13,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cassette_stream.client.access import Held, Vault, guarded
+from cassette_stream.client.environment import first_set
 from cassette_stream.exceptions import APIConnectionError, AuthenticationError
 
-__all__ = ("Token", "inside", "origin", "token")
+__all__ = ("ARGUMENTS", "Token", "inside", "origin", "token")
 
-_PROJECTS = ("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT")
-_LOCATIONS = ("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION")
+ARGUMENTS = ("vertex_project", "vertex_location")
+
+_PROJECTS = ("vertex_project", "VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT")
+_LOCATIONS = ("vertex_location", "VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION")
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _LOCATION = re.compile(r"[a-z0-9-]+")
 _HOSTS = {
@@ -70,24 +73,26 @@ def token(base: str, model: str, environ: Mapping[str, str]) -> Token:  # noqa: 
 
 
 def _location(environ: Mapping[str, str]) -> str:
-    variable = next((name for name in _LOCATIONS if environ.get(name)), None)
-    if variable is None:
-        raise ValueError(f"vertex_ai wants to know the location; set {' or '.join(_LOCATIONS)}")
-    location = environ[variable]
+    found = first_set(_LOCATIONS, environ)
+    if found is None:
+        raise ValueError(
+            "vertex_ai wants to know the location; give vertex_location, or set VERTEXAI_LOCATION "
+            "or GOOGLE_CLOUD_LOCATION"
+        )
+    name, location = found
     if not _LOCATION.fullmatch(location):
-        raise ValueError(f"{variable} is no location such as 'europe-west4': {location!r}")
+        raise ValueError(f"{name} is no location such as 'europe-west4': {location!r}")
     return location
 
 
 def _project(environ: Mapping[str, str]) -> str:
-    for variable in _PROJECTS:
-        if project := environ.get(variable):
-            return project
+    if found := first_set(_PROJECTS, environ):
+        return found[1]
     if project := _project_of_account(environ.get(_FILE, "")):
         return project
     raise ValueError(
-        f"vertex_ai wants to know the project; set {' or '.join(_PROJECTS)}, or {_FILE} to the "
-        "file of a service account"
+        "vertex_ai wants to know the project; give vertex_project, or set VERTEXAI_PROJECT or "
+        f"GOOGLE_CLOUD_PROJECT, or {_FILE} to the file of a service account"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cassette_stream.dialects.encoding import compact
 from cassette_stream.exceptions import UnsupportedParamsError
@@ -69,7 +70,11 @@ def post(
         TypeError: A value in it is nothing that JSON has.
         ValueError: A number is not finite, or a text holds half a surrogate pair.
     """
-    text = compact({**body, **call.extra_body})
+    whole = {**body, **call.extra_body}
+    try:
+        text = compact(whole)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{_unwritable(whole)} cannot be sent as JSON: {error}") from None
     try:
         data = text.encode()
     except UnicodeEncodeError as error:
@@ -78,3 +83,13 @@ def post(
     accept = stream if call.stream else "application/json"
     headers = {"accept": accept, "content-type": "application/json"}
     return HttpRequest(path=path, headers=headers, body=data)
+
+
+def _unwritable(body: Mapping[Any, object]) -> str:
+    """The first name in *body* that is no text, or whose value is no JSON."""
+    for name, value in body.items():
+        try:
+            compact({name: value})
+        except (TypeError, ValueError):
+            return repr(name)
+    raise AssertionError("each of them is JSON, and all of them are not")
