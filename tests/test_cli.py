@@ -44,12 +44,13 @@ from cassette_stream.cassette import (
     loads,
 )
 from cassette_stream.chunks import ChatCompletionMessageToolCall, Custom
-from cassette_stream.cli import answers, app
+from cassette_stream.cli import answers, app, demo
 from cassette_stream.cli.endings import FAILURES, in_words
 from cassette_stream.cli.figures import EndingFigures, InteractionFigures, interaction_figures
 from cassette_stream.cli.terminal import duration
 from cassette_stream.cli.timeline import ASCII, UNICODE, Course, Glyphs, bar
 from cassette_stream.script import FailureKind
+from cassette_stream.server import LoopbackServer
 from cassette_stream.wire import SSEDecoder
 
 FIXTURES = PROJECT / "fixtures"
@@ -724,12 +725,23 @@ def test_the_demo_shows_what_it_promises_and_leaves_nothing_behind(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_demo_keeps_its_promises_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = LoopbackServer(gap=0.01, first_gap=0.4)
+    monkeypatch.setattr("cassette_stream.cli.demo.LoopbackServer", lambda **_: slow)
+
+    assert demo.run(None)
+    said = capsys.readouterr().out
+    assert [line for line in DEMO_LINES if line not in said] == []
+
+
 def test_a_person_walks_from_the_demo_through_the_commands_that_it_names(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    demo = spawn("-m", "cassette_stream", "demo", "--keep", folder)
-    *_, lint, inspect, play = demo.stdout.decode().splitlines()
+    shown = spawn("-m", "cassette_stream", "demo", "--keep", folder)
+    *_, lint, inspect, play = shown.stdout.decode().splitlines()
 
-    assert (demo.returncode, demo.stderr) == (0, b"")
+    assert (shown.returncode, shown.stderr) == (0, b"")
     assert sorted(it.name for it in folder.glob("*.yaml")) == [
         "anthropic.yaml",
         "gemini.yaml",

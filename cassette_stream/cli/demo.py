@@ -26,6 +26,7 @@ from cassette_stream.cli.timeline import bar, legend
 from cassette_stream.clock import RealClock
 from cassette_stream.server import LoopbackServer
 from cassette_stream.session import use_cassette
+from cassette_stream.session.files import read_cassette
 
 __all__ = ("run",)
 
@@ -42,6 +43,13 @@ class _Recording:
     path: Path
     base_url: str
     live: Outcome
+
+    @property
+    def silence(self) -> float:
+        """The longest time in seconds in which nothing came, on a busy machine more than wanted."""
+        [it] = read_cassette(self.path).interactions
+        assert it.response is not None
+        return max(it.response.head_after_us, *it.response.gaps_us) / 1e6
 
 
 def run(keep: Path | None) -> bool:
@@ -121,8 +129,9 @@ def _compared(live: Outcome, played: Outcome) -> str:
 
 def _break(recordings: Sequence[_Recording], out: Console) -> bool:
     _title(out, "3  Break", "the same recordings, with one fault each")
+    patience = max(0.3, *(2 * it.silence for it in recordings))
     with out.status("breaking"), ThreadPoolExecutor() as pool:
-        hurt = list(pool.map(partial(_play, read=0.3), recordings, _FAULTS))
+        hurt = list(pool.map(partial(_play, read=patience), recordings, _FAULTS))
     lanes = _Lanes(out, hurt)
     for it, fault, outcome in zip(recordings, _FAULTS, hurt, strict=True):
         lanes.draw(it, outcome, fault)
