@@ -719,6 +719,17 @@ def test_a_comment_does_not_put_off_a_timeout(pieces: Any, limits: Any, phase: s
     assert caught.value.phase == phase
 
 
+def test_an_argument_of_another_provider_is_not_sent_to_this_one(own: LoopbackServer) -> None:
+    theirs = {"aws_secret_access_key": "wJalr-never-sent", "api_version": "v1"}
+    with pytest.raises(UnsupportedParamsError, match="openai takes no api_version, aws_secret_ac"):
+        ask(own, **theirs)
+    list(ask(own, **theirs, organization="org-1", drop_params=True))
+    [request] = own.requests
+
+    assert request.headers["openai-organization"] == ("org-1",)
+    assert json.loads(request.body).keys() == {"messages", "model", "stream"}
+
+
 def test_time_that_the_caller_takes_is_no_silence() -> None:
     clock = VirtualClock()
     texts = []

@@ -37,6 +37,7 @@ from cassette_stream.exceptions import (
     APIConnectionError,
     APIError,
     AuthenticationError,
+    BadRequestError,
     PermissionDeniedError,
     Timeout,
     UnguardedConnectionError,
@@ -206,6 +207,46 @@ def test_the_signature_is_the_one_of_boto_for_the_same_request(
     )
 
     assert ours == {name: theirs[name] for name in ours}
+
+
+def test_a_key_that_is_given_signs_and_nobody_is_asked(server: LoopbackServer) -> None:
+    given = {name.lower(): value for name, value in KEYS.items()}
+    model = "bedrock/m"
+
+    assert ask(server, model, **given) == asyncio.run(aask(server, model, **given)) == COUNTED
+    assert [is_signed(it) for it in server.requests] == [True] * 2
+    assert [it.headers["x-amz-security-token"] for it in server.requests] == [(TOKEN,)] * 2
+    # It is this call's, and no other's.
+    assert "AWS credentials, and none were found" in str(
+        refused(server, AuthenticationError, "signed/m")
+    )
+    sent = json.loads(server.requests[0].body)
+    assert not sent.keys() & {*given, "additionalModelRequestFields"}
+
+
+def test_a_profile_that_is_given_signs_and_says_the_region(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+    other = "AKIDOTHER"
+    file.write_text(
+        f"[a]\naws_access_key_id = {ID}\naws_secret_access_key = {SECRET}\nregion = sa-east-1\n"
+        f"[b]\naws_access_key_id = {other}\naws_secret_access_key = {SECRET}\nregion = ca-west-1\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.delenv("AWS_REGION")
+    for profile in ("a", "b", "a"):
+        assert ask(server, "bedrock/m", aws_profile_name=profile) == COUNTED
+
+    scopes = [it.headers["authorization"][0].split("/") for it in server.requests]
+    assert [(it[0].rpartition("=")[2], it[2]) for it in scopes] == [
+        (ID, "sa-east-1"),
+        (other, "ca-west-1"),
+        (ID, "sa-east-1"),
+    ]
+    assert is_signed(server.requests[0])
+    error = refused(server, BadRequestError, "bedrock/m", aws_profile_name="c")
+    assert "(c) could not be found" in str(error)
 
 
 @pytest.mark.usefixtures("aws_keys")

@@ -350,14 +350,16 @@ def test_an_argument_wins_over_the_variables_it_stands_for(
         ("gpt-4o", {"organization": 1}, TypeError, "organization is a text, not int"),
         ("gpt-4o", {"organization": "Großes"}, BadRequestError, "organization holds a letter that no header can"),
         ("bedrock/m", {"aws_region_name": "evil.test/"}, BadRequestError, "aws_region_name is no region such as"),
+        ("bedrock/m", {"aws_region_name": "eu", "aws_access_key_id": "A"}, BadRequestError, "aws_access_key_id and aws_secret_access_key are given together"),
         ("vertex_ai/g", {"vertex_location": "evil.test/"}, BadRequestError, "vertex_location is no location such as"),
     ],
 )  # fmt: skip
 def test_an_argument_that_cannot_be_is_named(
     model: str, params: dict[str, object], error: type[Exception], message: str
 ) -> None:
+    environ = {**VERTEX, "OPENAI_API_KEY": KEY}
     with pytest.raises(error, match=message):
-        resolve(model, api_key=KEY, params=params, environ=VERTEX)
+        resolve(model, params=params, environ=environ)
 
 
 def test_every_rule_for_bare_names_leads_to_a_row() -> None:

@@ -77,9 +77,9 @@ class Vault:
             # A lock that a thread of the parent holds would never be let go.
             os.register_at_fork(after_in_child=self._forget)
 
-    def here(self) -> Held:
-        """What is held for the environment as it is."""
-        told = tuple(sorted(it for it in os.environ.items() if it[0].startswith(self._names)))
+    def here(self, of: str = "") -> Held:
+        """What is held for the environment as it is, and for whom *of* names of several in it."""
+        told = (of, *sorted(it for it in os.environ.items() if it[0].startswith(self._names)))
         with self._lock:
             if told not in self._held and len(self._held) >= _MOST:
                 del self._held[next(iter(self._held))]
@@ -87,7 +87,7 @@ class Vault:
 
     def _forget(self) -> None:
         self._lock = Lock()
-        self._held: dict[tuple[tuple[str, str], ...], Held] = {}
+        self._held: dict[tuple[object, ...], Held] = {}
 
 
 def done_in_time(work: Callable[[], None], seconds: float) -> None:

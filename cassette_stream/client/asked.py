@@ -13,9 +13,10 @@ from typing import Any
 
 from cassette_stream._version import __version__
 from cassette_stream.client.access import Access
+from cassette_stream.client.provider_table import ARGUMENTS
 from cassette_stream.client.providers import Endpoint, resolve
 from cassette_stream.dialects.call import Call
-from cassette_stream.exceptions import APIError
+from cassette_stream.exceptions import APIError, UnsupportedParamsError
 
 __all__ = ("Asked", "Limits", "ask", "limits_of", "retries_of")
 
@@ -86,7 +87,7 @@ def ask(
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: A value is none that a request can hold.
-        APIError: There is no such provider, no key, or the provider has no such parameter.
+        APIError: There is no such provider, no key, or the provider takes no such argument.
     """
     _check_types(model, messages)
     _check_flags(stream=stream, strict=strict, drop_params=drop_params)
@@ -99,8 +100,18 @@ def ask(
         api_key=api_key,
         params=given,
     )
-    for name in endpoint.arguments:
-        given.pop(name, None)
+    elsewhere = sorted(ARGUMENTS.intersection(given).difference(endpoint.arguments))
+    if elsewhere and not drop_params:
+        # It may be a secret of another provider's, so it is not sent as a parameter either.
+        raise UnsupportedParamsError(
+            f"{endpoint.provider} takes no {', '.join(elsewhere)}; leave it out, or set "
+            "drop_params=True",
+            status_code=400,
+            param=elsewhere[0],
+            llm_provider=endpoint.provider,
+            model=endpoint.model,
+        )
+    given = {name: value for name, value in given.items() if name not in ARGUMENTS}
     include_usage = _include_usage(given.get("stream_options"))
     call = Call(
         model=endpoint.model,

@@ -11,15 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cassette_stream.client.access import Vault, guarded
+from cassette_stream.client.access import Held, Vault, guarded
 from cassette_stream.client.environment import first_set
 from cassette_stream.exceptions import APIConnectionError, AuthenticationError, Timeout
 
 __all__ = ("ARGUMENTS", "Signature", "origin", "signature")
 
-ARGUMENTS = ("aws_region_name",)
+ARGUMENTS = (
+    "aws_region_name",
+    "aws_profile_name",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+)
 
-_REGIONS = (*ARGUMENTS, "AWS_REGION", "AWS_DEFAULT_REGION")
+_REGIONS = ("aws_region_name", "AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION = re.compile(r"[a-z0-9-]+")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]+):")
 _HOST = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
@@ -49,7 +55,7 @@ def signature(base: str, model: str, environ: Mapping[str, str]) -> Signature:
     """What signs the requests for *model* at *base*.
 
     Raises:
-        ValueError: Nothing says the region.
+        ValueError: Nothing says the region, or of the two parts of a key one is missing.
     """
     named = _HOST.fullmatch(urlsplit(base).hostname or "")
     region = named[1] if named else _region(model, environ)
@@ -58,7 +64,16 @@ def signature(base: str, model: str, environ: Mapping[str, str]) -> Signature:
             f"a signature needs the region, which {base} does not say; give aws_region_name, or "
             "set AWS_REGION or AWS_DEFAULT_REGION"
         )
-    return Signature(region)
+    key, secret = (
+        environ.get(name) or "" for name in ("aws_access_key_id", "aws_secret_access_key")
+    )
+    if bool(key) != bool(secret):
+        raise ValueError("aws_access_key_id and aws_secret_access_key are given together")
+    return Signature(
+        region,
+        profile=environ.get("aws_profile_name") or None,
+        key=(key, secret, environ.get("aws_session_token") or None) if key else None,
+    )
 
 
 def _region(model: str, environ: Mapping[str, str]) -> str | None:
@@ -67,34 +82,49 @@ def _region(model: str, environ: Mapping[str, str]) -> str | None:
         return named[1]
     found = first_set(_REGIONS, environ)
     if found is None:
-        return _region_of_profile()
+        return _region_of(environ.get("aws_profile_name") or None)
     name, region = found
     if not _REGION.fullmatch(region):
         raise ValueError(f"{name} is no region such as 'us-east-1': {region!r}")
     return region
 
 
-def _region_of_profile() -> str | None:
+def _region_of(profile: str | None) -> str | None:
     try:
         from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
         from botocore.session import Session  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError:
         return None
     try:
-        region: str | None = Session().get_config_variable("region")
+        region: str | None = Session(profile=profile).get_config_variable("region")
     except BotoCoreError as error:
         raise ValueError(f"the AWS profile does not say the region: {error}") from error
     return region
 
 
 class Signature:
-    """Signs requests to Bedrock in *region*, as `access.Access` has it."""
+    """Signs requests to Bedrock in *region*, as `access.Access` has it.
 
-    def __init__(self, region: str) -> None:
+    Args:
+        region: Such as ``us-east-1``.
+        profile: Of this one; None: of the environment's.
+        key: With this id, secret and session token, and nobody is asked.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        *,
+        profile: str | None = None,
+        key: tuple[str, str, str | None] | None = None,
+    ) -> None:
         self._region = region
+        self._profile = profile
+        self._key = key
+        self._own = Held()
 
     def is_fresh(self) -> bool:
-        credentials = _vault.here().credentials
+        credentials = self._held().credentials
         if credentials is None:
             return False
         expires = hasattr(credentials, "refresh_needed")
@@ -116,23 +146,25 @@ class Signature:
         added = {name.lower(): value for name, value in request.headers.items()}
         signed_with = added["authorization"].rpartition("Signature=")[2]
         told = (frozen.access_key, frozen.token, signed_with)
-        _vault.here().secrets = tuple(filter(None, told))
+        self._held().secrets = tuple(filter(None, told))
         return {name: value for name, value in added.items() if name not in signed}
 
     def secrets(self) -> tuple[str, ...]:
-        return _vault.here().secrets
+        return self._held().secrets
+
+    def _held(self) -> Held:
+        return _vault.here(self._profile or "") if self._key is None else self._own
 
     def _frozen(self) -> Any:
         try:
             from botocore import exceptions as of_botocore  # type: ignore[import-untyped]  # noqa: PLC0415
-            from botocore.session import Session  # noqa: PLC0415
         except ImportError as error:
             raise _no_access(f"bedrock signs requests with botocore, and {_EXTRA}") from error
         try:
-            held = _vault.here()
+            held = self._held()
             with held.lock:
                 if held.credentials is None:
-                    held.credentials = Session().get_credentials()
+                    held.credentials = self._found()
             if held.credentials is not None:
                 return held.credentials.get_frozen_credentials()
         except (of_botocore.ConnectTimeoutError, of_botocore.ReadTimeoutError) as error:
@@ -153,6 +185,14 @@ class Signature:
             "AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
             "AWS_PROFILE"
         )
+
+    def _found(self) -> Any:
+        from botocore.credentials import Credentials  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
+
+        if self._key is not None:
+            return Credentials(*self._key)
+        return Session(profile=self._profile).get_credentials()
 
 
 def _no_access(message: str) -> AuthenticationError:

@@ -143,7 +143,9 @@ def completion(
         extra_body: Fields of the body besides, or instead, as they are.
         drop_params: Leave out parameters that the provider does not have.
         params: Parameters of the chat completions API, such as ``temperature``, ``tools`` and
-            ``stream_options``; those that are None are not sent.
+            ``stream_options``; those that are None are not sent. And where some providers are, or
+            as whom: ``organization`` of OpenAI, ``api_version`` of Azure, ``aws_region_name`` and
+            other ``aws_`` names of Bedrock, ``vertex_project`` and ``vertex_location``.
 
     Raises:
         TypeError: An argument is of the wrong type; nothing was sent.

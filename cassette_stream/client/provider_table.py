@@ -30,7 +30,7 @@ from cassette_stream.dialects import (
 from cassette_stream.dialects.call import Call, HttpRequest
 from cassette_stream.dialects.decoding import EventDecoder
 
-__all__ = ("BARE_NAMES", "PROVIDERS", "Dialect", "Provider")
+__all__ = ("ARGUMENTS", "BARE_NAMES", "PROVIDERS", "Dialect", "Provider")
 
 
 class Dialect(Protocol):
@@ -305,6 +305,9 @@ _ROWS = (
 
 PROVIDERS: Final = MappingProxyType({row.name: row for row in _ROWS})
 """Every provider that comes with the package, by the prefix of its models' names."""
+
+ARGUMENTS: Final = frozenset(name for row in _ROWS for name in row.arguments)
+"""What is an argument of some provider, and so a parameter of no model."""
 
 BARE_NAMES: Final = tuple(
     (re.compile(pattern), name)
