@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,6 +31,15 @@ settings.load_profile("suite")
 def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default mode is that of a developer's machine, wherever the suite runs."""
     monkeypatch.delenv("CI", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """None is needed on loopback, and each of thousands of clients would read them for 20 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("authorities")))
+        yield
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -112,13 +112,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def no_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
-    """None is needed on loopback, and to read them all for each event loop takes most of a run."""
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path_factory.getbasetemp()))
-
-
 @pytest.fixture
 def one_token_per_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoding that is made here, since tiktoken fetches those of models from the network."""
