@@ -28,6 +28,7 @@ from cassette_stream.storage import find_journals
 pytestmark = needs_forks
 
 KILLS = 200 if SOAK else 20
+HELD = 5
 TOLD = Struct("<II")
 EVENTS = 12
 
@@ -117,12 +118,12 @@ def test_every_chunk_that_was_told_of_is_there_and_so_is_what_was_there_before(
 ) -> None:
     draw = random.Random(6)
     chunks = 0
-    for round_ in range(KILLS):
+    for round_ in range(KILLS + HELD):
         path = tmp_path / f"{round_}" / "a.yaml"
         with use_cassette(path):
             httpx.post(url, json="before")
         before = path.read_bytes()
-        held_at = draw.randrange(3) if round_ % 2 else None
+        held_at = draw.randrange(3) if round_ >= KILLS else None
         sizes = killed(path, url, draw, held_at)
         missing, in_journals = 0, 0
         for recovered in recover(path) if [*find_journals(path)] else ():
