@@ -55,11 +55,11 @@ demo: $(VENV)/test.stamp
 	@$(BIN)/cassette-stream demo
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 coverage: $(VENV)/test.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -71,22 +71,22 @@ check: $(VENV)/check.stamp
 	$(BIN)/lint-imports
 
 soak: $(VENV)/test.stamp
-	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # SHARE=2 takes one in two of the cells.
 SHARE := 1
 rest: $(VENV)/test.stamp
-	CASSETTE_STREAM_REST=$(SHARE) $(BIN)/python -m pytest -n auto
-	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto \
+	CASSETTE_STREAM_REST=$(SHARE) $(BIN)/python -m pytest -n auto --dist worksteal
+	CASSETTE_STREAM_SOAK=1 $(BIN)/python -m pytest -n auto --dist worksteal \
 		tests/test_fuzz.py::test_what_nobody_meant_is_read_or_refused
 
 # Plugins that cannot live beside each other; the tests load those that they are about.
 APART := -p no:asyncio -p no:cassetter -p no:randomly -p no:recording
 
 sdk-test: .venv-sdks/sdks.stamp .venv-older/older.stamp
-	.venv-sdks/bin/python -m pytest -n auto $(APART) -m 'sdk or plugins' tests
-	.venv-older/bin/python -m pytest -n auto tests/test_sdks.py -k openai
-	.venv-older/bin/python -m pytest -n auto $(wildcard tests/test_plugin*.py)
+	.venv-sdks/bin/python -m pytest -n auto --dist worksteal $(APART) -m 'sdk or plugins' tests
+	.venv-older/bin/python -m pytest -n auto --dist worksteal tests/test_sdks.py -k openai
+	.venv-older/bin/python -m pytest -n auto --dist worksteal $(wildcard tests/test_plugin*.py)
 
 bench: .venv-bench/peers.stamp
 	@for name in sse dialects cassettes live_tee recording journal replay chaos completion imports plugin; do \

@@ -154,6 +154,21 @@ def test_the_quick_way_says_what_the_thorough_way_says(
     )
 
 
+@pytest.mark.parametrize(
+    "usage", ["true", "1", '"aTokenCount"', "[]", "null", "{}", '{"aTokenCount": 1}']
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_usage_of_gemini_that_is_none_is_refused_both_ways(usage: str, strict: bool) -> None:
+    said = '{"candidates": [{"content": {"parts": [{"text": "a"}]}}]%s}'
+    events = [said % "", said % f', "usageMetadata": {usage}', said % ""]
+    body = b"".join(map(encode_event, events))
+    make = WIRES["gemini"].Decoder
+
+    assert everything(make(strict=strict), [body]) == everything(
+        thorough(make)(strict=strict), [body]
+    )
+
+
 @many
 @given(whole=completions(max_choices=3), pieces=cuts(), data=st.data())
 def test_so_it_does_where_choices_and_oddities_are_mixed(

@@ -120,13 +120,12 @@ class Decoder(EventDecoder):
         candidate = frame.candidates[0]
         if candidate.index not in self._answers:
             return None
-        usage = bytes(frame.usageMetadata)
+        usage, part = bytes(frame.usageMetadata), candidate.content.parts[0]
+        text = part.text
+        if not text or (usage and not usage.startswith(b"{")):
+            return None
         if b"TokenCount" in usage:
             self._usage = usage
-        part = candidate.content.parts[0]
-        text = part.text
-        if not text:
-            return None
         delta = Delta(reasoning_content=text) if part.thought else Delta(content=text)
         return ModelResponseStream(choices=[StreamingChoices(index=candidate.index, delta=delta)])
 
