@@ -209,7 +209,10 @@ def test_the_signature_is_the_one_of_boto_for_the_same_request(
     assert ours == {name: theirs[name] for name in ours}
 
 
-def test_a_key_that_is_given_signs_and_nobody_is_asked(server: LoopbackServer) -> None:
+def test_a_key_that_is_given_signs_and_nobody_is_asked(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "of the environment")
     given = {name.lower(): value for name, value in KEYS.items()}
     model = "bedrock/m"
 

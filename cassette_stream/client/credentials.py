@@ -79,6 +79,8 @@ def _key(
     """What gave the key, and the key; an empty *api_key* is none, whatever *environ* holds."""
     if api_key is not None:
         return ("api_key", api_key) if api_key else None
+    if first_set(provider.other_access, environ):
+        return None
     return first_set(provider.keys + provider.tokens, environ)
 
 

@@ -91,6 +91,7 @@ class Provider:
         bases: The environment variables with another base, the first that is set counts.
         arguments: Arguments of `completion` that are no parameters of a model: they are looked
             up like environment variables.
+        other_access: Those of them that stand for a key, and so win over one of the environment.
         headers: Further headers, each with the argument or variables of its value.
         version: The argument and the variable with ``api-version``, if it wants one.
         adapt: What it wants asked otherwise.
@@ -111,6 +112,7 @@ class Provider:
     needs_key: bool = True
     bases: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    other_access: tuple[str, ...] = ()
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     version: tuple[str, str] | None = None
     adapt: Callable[[Call], Call] = _as_it_is
@@ -207,6 +209,7 @@ _ROWS = (
         needs_key=False,
         bases=("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
         arguments=bedrock.ARGUMENTS,
+        other_access=("aws_profile_name", "aws_access_key_id"),
         origin=bedrock.origin,
         access=bedrock.signature,
     ),
