@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from drawing import PASTED, drawn, pasted, smallest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_cassette_stream.strategies import faults, plans, scripts
+from pytest_cassette_stream.strategies.plans import _without_idle
+from pytest_cassette_stream.strategies.replies import Reply
 from support import PROJECT, SOAK
 
 from cassette_stream import (
@@ -228,7 +232,8 @@ def played(path: Path, plan: Plan) -> None:
             )
             try:
                 response = client.send(request, stream=True)
-                for _ in islice(response.iter_raw(), 2_000):
+                # Some never end; byte by byte, the longest of these has 13,509 chunks.
+                for _ in islice(response.iter_raw(), 20_000):
                     pass
                 response.close()
             except httpx.HTTPError:
@@ -243,6 +248,33 @@ def test_every_rule_of_a_plan_strikes(three: Path, data: st.DataObject) -> None:
 
     assert 1 <= len(plan.rules) <= 3
     played(path, plan)  # else leaving the session raises UnfiredRuleError
+
+
+@pytest.mark.parametrize(
+    ("recorded", "seconds", "kept"),
+    [
+        (0.1, 1, True),
+        (0.1, 4.9, False),
+        (0.1, 5, False),
+        (9, 1, True),
+        (9, 5, True),
+        (9, 10, False),
+    ],
+)
+def test_nothing_strikes_behind_a_silence_that_no_reader_waits_through(
+    recorded: float, seconds: float, kept: bool
+) -> None:
+    [told] = read_cassette(ONE).interactions
+    assert told.response is not None
+    gaps_us = array("q", [int(recorded * 1e6), *told.response.gaps_us[1:]])
+    response = replace(told.response, head_after_us=200_000, gaps_us=gaps_us)
+    reply = Reply(replace(told, response=response), 1)
+    rules = [
+        Rule("head.delay", parameters={"seconds": seconds}),
+        Rule("sem.error_event", at=Event(3)),
+    ]
+
+    assert len(_without_idle([reply], rules).rules) == 1 + kept
 
 
 def test_every_layer_place_and_scope_of_plans_is_reached(three: Path) -> None:

@@ -5,7 +5,7 @@ That is not guessed: each rule was tried on the recorded reply, and each plan as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from cassette_stream import Cassette, read_cassette
 from cassette_stream.exceptions import CassetteNotFoundError
 from cassette_stream.faults import Injector, Plan, Rule, catalogue
+from cassette_stream.script import Script
 from pytest_cassette_stream.strategies.faults import parameters_of, rows
 from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import whole_number
-from pytest_cassette_stream.strategies.replies import Reply
+from pytest_cassette_stream.strategies.replies import Reply, silences
 
 __all__ = ("plans",)
 
@@ -38,9 +39,9 @@ def plans(
     """Plans of rules that strike on *cassette*: none of them is there in vain.
 
     They hold for code that makes the recorded requests in the recorded order, and reads each
-    reply as far as it goes. Chance has no part in them. Where a rule holds for the first
-    attempt alone, the next one gets what was recorded. Examples shrink to one rule, an early
-    place, and no parameters.
+    reply as far as it goes, with a read timeout of five seconds or more. Chance has no part in
+    them. Where a rule holds for the first attempt alone, the next one gets what was recorded.
+    Examples shrink to one rule, an early place, and no parameters.
 
     Args:
         cassette: The recording, or its path; it is read here and now.
@@ -114,11 +115,11 @@ def _struck(plan: Plan, replies: Sequence[Reply]) -> set[str]:
         script = injector.rewrite(
             iter(reply.steps), reply.request, reply.number, lambda it: struck.add(it.name)
         )
-        _read(script, struck, len(plan.rules))
+        _read(script, reply.patience, struck, len(plan.rules))
     return struck
 
 
-def _read(script: Iterator[object], struck: set[str], enough: int) -> None:
-    for _ in islice(script, _MOST_STEPS):
-        if len(struck) == enough:
+def _read(script: Script, patience: float, struck: set[str], enough: int) -> None:
+    for silence in islice(silences(script), _MOST_STEPS):
+        if len(struck) == enough or silence > patience:
             return

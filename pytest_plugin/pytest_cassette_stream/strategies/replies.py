@@ -30,15 +30,29 @@ from cassette_stream.faults import (
     watch,
 )
 from cassette_stream.faults.seen import events_in
+from cassette_stream.script import Step
 
-__all__ = ("Reply",)
+__all__ = ("Reply", "silences")
 
 _MOST_EVENTS = 24
 """Half of them from either end: what strikes at all strikes there."""
 _MOST_VALUES = 24
 _A_FLOOD = 1_000_000
+_PATIENCE = 4.999
+"""Below the read timeout of httpx, the shortest that a client has unless it is told another."""
 _LESS = 1_000
 """What takes millions by default takes this much instead: an example is made in no time."""
+
+
+def silences(script: Iterable[Step]) -> Iterator[float]:
+    """For each step, how many seconds it is since the last byte came."""
+    silent = 0.0
+    for step in script:
+        if isinstance(step, Wait):
+            silent += step.seconds
+        elif not isinstance(step, Emit) or step.data:
+            silent = 0.0
+        yield silent
 
 
 class Reply:
@@ -64,6 +78,11 @@ class Reply:
             if struck:
                 break
         return bool(struck)
+
+    @cached_property
+    def patience(self) -> float:
+        """How many seconds of silence whoever reads it waits at the least."""
+        return max(_PATIENCE, *silences(self.steps))
 
     def strikes_of(self, faults: Iterable[FaultInfo]) -> list[Rule]:
         """A rule for each of *faults* that can strike here, in their order."""
