@@ -7,8 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
-from cassette_stream.cassette.model import How, Interaction, Request, Response
+from cassette_stream.cassette.model import Interaction, Request
 from cassette_stream.clock import Clock, PacedClock, RealClock, VirtualClock, clock_here
 from cassette_stream.exceptions import (
     CassetteError,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     # What only recordings and faults need is imported by them.
     from cassette_stream.cassette.redact import Redactor, Replacement
     from cassette_stream.faults import Injector, Rule, Strike
-    from cassette_stream.session.notes import Notes
+    from cassette_stream.session.recordings import Recordings
 
 __all__ = ("Delivery", "Reply", "Session")
 
@@ -75,30 +74,6 @@ class Delivery:
     chunks: list[bytes] = field(default_factory=list)
 
 
-class _Slot:
-    """A place in the recording, taken when its request starts.
-
-    What is *kept* of it, by hooks and redaction, is made when somebody asks: the caller of
-    a stream that ends does not wait for it.
-    """
-
-    def __init__(self, kept: Callable[[Interaction], Interaction | None]) -> None:
-        self.recording: Recording | None = None
-        self._kept = kept
-        self._heard: Interaction | None = None
-        self._interaction: Interaction | None = None
-
-    def hear(self, interaction: Interaction) -> None:
-        self._heard, self.recording = interaction, None
-
-    @property
-    def interaction(self) -> Interaction | None:
-        heard, self._heard = self._heard, None
-        if heard is not None:
-            self._interaction = self._kept(heard)
-        return self._interaction
-
-
 class Session:
     """A cassette in use; `use_cassette` opens one and closes it again.
 
@@ -123,11 +98,8 @@ class Session:
         self.mode = options.mode
         self._options = options
         self._environment = {} if options.redact is None else dict(os.environ)
-        self._redactions: list[Replacement] = []
-        self._real = RealClock()
         self._clock = _clock(options.pace)
         self._lock = threading.RLock()
-        self._slots: list[_Slot] = []
         self._given = recorded
         self._observe = observe
         self._reader: CassetteReader | tuple[Interaction, ...] = ()
@@ -141,18 +113,17 @@ class Session:
         self._deliveries: list[Delivery] | None = None
         self._is_open = False
         self._discarded = False
-        self._journal: storage.Journal | None = None
+        self._recordings: Recordings | None = None
 
     @property
     def recorded(self) -> tuple[Interaction, ...]:
         """What this session took down, as it will be written, in the order of its requests."""
-        found = [slot.interaction for slot in self._slots]
-        return tuple(interaction for interaction in found if interaction is not None)
+        return self._recordings.interactions if self._recordings else ()
 
     @property
     def redactions(self) -> tuple[Replacement, ...]:
         """What was replaced in what was `recorded`: kind, place and placeholder of each secret."""
-        return tuple(self._redactions) if self.recorded else ()
+        return tuple(self._recordings.replaced) if self._recordings and self.recorded else ()
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
@@ -330,7 +301,7 @@ class Session:
         it as a note; so does a fault that never struck.
         """
         self.leave()
-        problems = [*self._save(), *self.misses[:1], *self._unfired()]
+        problems = [*self._saved(), *self.misses[:1], *self._unfired()]
         first = error if error is not None or not problems else problems[0]
         for problem in problems:
             if problem is not first and first is not None:
@@ -344,59 +315,15 @@ class Session:
         current.leave(self)
         guard.remove()
         patch.remove()
-        for slot in self._slots:
-            # Another thread may come to the end of the stream meanwhile.
-            if (recording := slot.recording) is not None:
-                recording.end(How.CLOSED_BY_CALLER)
+        if self._recordings is not None:
+            self._recordings.leave()
 
-    def _save(self) -> list[Exception]:
+    def _saved(self) -> list[Exception]:
         """Write what was recorded, and give what went wrong with it."""
-        problems: list[Exception] = []
-        if not self._slots and self._journal is None:
-            return problems
-        from cassette_stream.session.incomplete import warn_of  # noqa: PLC0415 - see above
-        from cassette_stream.session.notes import settle  # noqa: PLC0415 - see above
-
-        kept: list[Interaction] = []
-        spared: list[Interaction] = []
-        for slot in self._slots:
-            try:
-                interaction = slot.interaction
-            except Exception as error:  # noqa: BLE001 - of a hook; the others must not be lost
-                problems.append(error)
-                continue
-            if interaction is not None:
-                kept.append(interaction)
-        try:
-            if kept and not self._discarded:
-                spared = self._commit(kept)
-        except CassetteError as error:
-            problems.append(error)
-        if self._journal is not None:
-            problems += settle(self._journal, self._file, problems)
-        warn_of(spared, self.path)
-        return problems
-
-    def _commit(self, kept: list[Interaction]) -> list[Interaction]:
-        """Write *kept*, and give what was not replaced because it is complete."""
-        from cassette_stream.session.commit import commit  # noqa: PLC0415 - see above
-        from cassette_stream.session.incomplete import sparing  # noqa: PLC0415 - see above
-
-        options, spared = self._options, list[Interaction]()
+        if self._recordings is None:
+            return []
         seen = self._reader if isinstance(self._reader, CassetteReader) else None
-        may_replace = self.mode in {Mode.ALL, Mode.REWRITE}
-        if seen is not None and may_replace and not options.keep_incomplete:
-            kept, spared = sparing(kept, seen, options.matchers, self.mode)
-        if kept:
-            commit(
-                self._file,
-                kept,
-                mode=options.mode,
-                redactor=self._redactor,
-                matchers=options.matchers,
-                seen=seen,
-            )
-        return spared
+        return self._recordings.save(seen, discarded=self._discarded)
 
     def unfired(self) -> list[str]:
         """Why each rule that never struck did not."""
@@ -507,62 +434,17 @@ class Session:
         return PacedClock(here, pace) if isinstance(pace, float) else here
 
     def _record(self, request: Request) -> Recording:
-        from cassette_stream.recorder import Recorder  # noqa: PLC0415 - see above
+        if self._recordings is None:
+            from cassette_stream.session.recordings import Recordings  # noqa: PLC0415 - see above
 
-        slot = _Slot(self._kept)
-        date, at = self._real.date(), self._real.now()
-        recorder = Recorder(request, recorded_at=date, at=at)
-        notes = self._notes(request, date, at)
-        slot.recording = Recording(recorder, self._real, slot.hear, notes)
-        self._slots.append(slot)
-        return slot.recording
-
-    def _notes(self, request: Request, date: datetime, at: float) -> Notes | None:
-        """What takes the answer to *request* down at once; the first makes the journal."""
-        from cassette_stream.session.notes import Notes, journal_for  # noqa: PLC0415 - see above
-
-        # A process that was forked off takes down what is its own.
-        if self._journal is None or self._journal.pid != os.getpid():
-            self._journal = journal_for(self._file, self.mode, self._redactor)
-        if self._options.before_record_response is not None:
-            return None  # nobody knows yet what it would take out
-        return Notes(
-            self._journal,
-            len(self._slots),
-            request,
-            redactor=self._redactor,
-            recorded_at=date,
-            at=at,
-        )
-
-    def _kept(self, interaction: Interaction) -> Interaction | None:
-        change, redactor = self._options.before_record_response, self._redactor
-        if change is not None and interaction.response is not None:
-            response = change(interaction.response)
-            if response is None:
-                return None
-            _check_frames(response)
-            interaction = replace(interaction, response=response)
-        if redactor is None:
-            return interaction
-        redacted = redactor.redacted(interaction)
-        self._redactions += redacted.replaced
-        return redacted.interaction
+            self._recordings = Recordings(self._file, self.path, self._options, self._redactor)
+        return self._recordings.begin(request)
 
     def _miss(self, replayer: Replayer, live: Request) -> CassetteMissError:
         words = replayer.miss(live)
         miss = CassetteMissError(f"{words}\nin {self.path}, mode {self.mode.value!r}")
         self.misses.append(miss)
         return miss
-
-
-def _check_frames(response: Response) -> None:
-    frames, length = sum(response.sizes), len(response.body)
-    if frames != length or len(response.sizes) != len(response.gaps_us):
-        raise SessionError(
-            f"before_record_response gave a body of {length} bytes with frames of {frames}: "
-            "response.with_body(...) changes both"
-        )
 
 
 def _injector(options: Options, lock: threading.RLock) -> Injector | Unbroken:
