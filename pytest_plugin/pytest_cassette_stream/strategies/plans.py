@@ -5,7 +5,7 @@ That is not guessed: each rule was tried on the recorded reply, and each plan as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from cassette_stream import Cassette, read_cassette
 from cassette_stream.exceptions import CassetteNotFoundError
 from cassette_stream.faults import Injector, Plan, Rule, catalogue
-from cassette_stream.script import Script
 from pytest_cassette_stream.strategies.faults import parameters_of, rows
 from pytest_cassette_stream.strategies.made import made
 from pytest_cassette_stream.strategies.options import whole_number
@@ -119,7 +118,7 @@ def _struck(plan: Plan, replies: Sequence[Reply]) -> set[str]:
     return struck
 
 
-def _read(script: Script, patience: float, struck: set[str], enough: int) -> None:
+def _read(script: Iterator[object], patience: float, struck: set[str], enough: int) -> None:
     for silence in islice(silences(script), _MOST_STEPS):
         if len(struck) == enough or silence > patience:
             return

@@ -30,7 +30,6 @@ from cassette_stream.faults import (
     watch,
 )
 from cassette_stream.faults.seen import events_in
-from cassette_stream.script import Step
 
 __all__ = ("Reply", "silences")
 
@@ -44,7 +43,7 @@ _LESS = 1_000
 """What takes millions by default takes this much instead: an example is made in no time."""
 
 
-def silences(script: Iterable[Step]) -> Iterator[float]:
+def silences(script: Iterable[object]) -> Iterator[float]:
     """For each step, how many seconds it is since the last byte came."""
     silent = 0.0
     for step in script:
