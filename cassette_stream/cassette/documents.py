@@ -7,7 +7,8 @@ stands in column 0: in YAML it can be nothing else there, not even within quotes
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from cassette_stream.exceptions import CassetteFormatError
 
@@ -24,8 +25,7 @@ _AFTER_DASHES = (b"\n", b" ", b"\t")
 _SHALLOW = re.compile(rb"\n(?! {4}|\n|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A document: where it begins and ends, and where its last line with an indent below four."""
 
     start: int

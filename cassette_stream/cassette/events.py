@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+import msgspec
 import yaml
 
 from cassette_stream.exceptions import CassetteFormatError
@@ -19,8 +19,7 @@ from cassette_stream.exceptions import CassetteFormatError
 __all__ = ("LIBYAML", "LIMITS", "PURE", "Events", "Limits", "Mark", "Origin", "Source", "nearest")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one document may take: *depth* of lists and maps, *nodes* in all, *size* in bytes.
 
     A single text may have as many characters as *scalar* says.
@@ -64,8 +63,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a document stands: at byte *start* of *data*, the content of *file*."""
 
     file: str

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, overload
+
+import msgspec
 
 from cassette_stream.cassette.canonical import read_canonical
 from cassette_stream.cassette.characters import forbidden
@@ -72,8 +74,7 @@ def refit(data: bytes, *, file: str) -> bytes:
     return b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(msgspec.Struct, frozen=True):
     """The *values* of an interaction up to byte *end* of the file, None if the rest needs them."""
 
     values: dict[str, Any]

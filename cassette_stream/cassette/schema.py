@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 import yaml
 
 from cassette_stream.cassette.events import Events, Mark
@@ -108,8 +108,7 @@ def read_interaction(events: Events, *, refit: bool = False) -> Interaction:
     return Interaction(**found.values)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Fields:
+class _Fields(msgspec.Struct, kw_only=True):
     """A map that was read: its *values*, and the *marks* of their keys."""
 
     events: Events

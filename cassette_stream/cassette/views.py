@@ -12,10 +12,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
 
 from cassette_stream.cassette.json_path import Path, drop
 from cassette_stream.cassette.model import Request
@@ -38,8 +39,7 @@ _PLACEHOLDER = re.compile("REDACTED-[1-9][0-9]*-*")
 _PLACEHOLDER_BYTES = re.compile(_PLACEHOLDER.pattern.encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True, kw_only=True):
     """What is left out: *fields* of JSON bodies, parameters of the *query*, *headers*."""
 
     fields: tuple[Path, ...] = ()
@@ -47,8 +47,7 @@ class Ignored:
     headers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A part of a request: the *source* that it is made of, and the *view* of that.
 
     Equal sources have equal views, so most comparisons end there.

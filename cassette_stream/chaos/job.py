@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from cassette_stream import storage
 from cassette_stream.cassette import CassetteReader
@@ -227,7 +229,10 @@ class Job:
         """
         witness, clock = Witness(self.patience), VirtualClock()
         session = Session(
-            self.file, replace(self.options, faults=plan), recorded=self.reader, observe=witness
+            self.file,
+            replace(self.options, faults=plan),
+            recorded=self.reader,
+            observe=witness,
         )
         tasks: list[str] = []
         result: object = None

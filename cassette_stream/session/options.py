@@ -6,11 +6,12 @@ import ipaddress
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
 
 from cassette_stream.cassette.match import Matcher, Matchers, matchers
 from cassette_stream.cassette.model import Request, Response
@@ -55,8 +56,7 @@ def default_mode() -> Mode:
     return Mode.NONE if os.environ.get("CI") else Mode.ONCE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options of one session; `use_cassette` says what each means."""
 
     mode: Mode

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import msgspec
 
 from cassette_stream.cassette.model import Ending, How, Interaction, Request, Response
 from cassette_stream.clock import Clock
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ("Decision", "Desk", "Listener", "Notes", "Pass", "Play", "Recording")
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(msgspec.Struct, frozen=True):
     """Let the request through and look away."""
 
 
@@ -35,8 +35,7 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(msgspec.Struct, frozen=True):
     """Perform *script* on *clock*; the network is not touched. *listener* hears of it.
 
     *http_version* is what is spoken, as long as no head of the script tells. *note* gets each

@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from types import ModuleType
+
+import msgspec
 
 from cassette_stream.exceptions import RecordingEndedError
 from cassette_stream.script import Fail, FailureKind
@@ -23,8 +24,7 @@ __all__ = ("ON_TRIO", "OVER_TLS", "TABLE", "Row", "failure_of", "library_of", "r
 _CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """The name of an exception, its message in synchronous code and under asyncio.
 
     *async_name* is there where asynchronous code meets another exception.
