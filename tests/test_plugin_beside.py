@@ -131,7 +131,7 @@ async def test_theirs():
     "pytest-asyncio, auto": Other(
         "pytest_asyncio.plugin",
         """
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 
 @pytest.fixture
@@ -146,6 +146,7 @@ async def test_theirs(client):
 
 
 @pytest.mark.cassette("a")
+@settings(deadline=None)
 @given(st.integers())
 async def test_examples(n):
     async with httpx.AsyncClient() as client:

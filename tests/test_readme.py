@@ -119,7 +119,7 @@ def test_the_laws_run_as_they_stand(tmp_path: Path) -> None:
         "from hypothesis import settings\n"
         "from cassette_stream import stream_chunk_builder as accumulate\n"
         "from cassette_stream.wire import SSEDecoder\n"
-        "settings.register_profile('few', max_examples=20)\n"
+        "settings.register_profile('few', max_examples=20, deadline=None)\n"
         "settings.load_profile('few')\n"
         "RECORDED = 'data: \\u00e9\\r\\n\\r\\ndata: [DONE]\\n\\n'.encode()\n"
         "def decode(chunks):\n"
