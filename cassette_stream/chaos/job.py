@@ -229,10 +229,7 @@ class Job:
         """
         witness, clock = Witness(self.patience), VirtualClock()
         session = Session(
-            self.file,
-            replace(self.options, faults=plan),
-            recorded=self.reader,
-            observe=witness,
+            self.file, replace(self.options, faults=plan), recorded=self.reader, observe=witness
         )
         tasks: list[str] = []
         result: object = None

@@ -15,12 +15,12 @@ from cassette_stream.client.access import Held, Vault, guarded
 from cassette_stream.client.environment import first_set
 from cassette_stream.exceptions import APIConnectionError, AuthenticationError, Timeout
 
-__all__ = ("ARGUMENTS", "Signature", "origin", "signature")
+__all__ = ("ARGUMENTS", "OTHER_ACCESS", "Signature", "origin", "signature")
 
+OTHER_ACCESS = ("aws_profile_name", "aws_access_key_id")
 ARGUMENTS = (
     "aws_region_name",
-    "aws_profile_name",
-    "aws_access_key_id",
+    *OTHER_ACCESS,
     "aws_secret_access_key",
     "aws_session_token",
 )
@@ -71,7 +71,7 @@ def signature(base: str, model: str, environ: Mapping[str, str]) -> Signature:
         raise ValueError("aws_access_key_id and aws_secret_access_key are given together")
     return Signature(
         region,
-        profile=environ.get("aws_profile_name") or None,
+        profile=_profile(environ),
         key=(key, secret, environ.get("aws_session_token") or None) if key else None,
     )
 
@@ -82,11 +82,16 @@ def _region(model: str, environ: Mapping[str, str]) -> str | None:
         return named[1]
     found = first_set(_REGIONS, environ)
     if found is None:
-        return _region_of(environ.get("aws_profile_name") or None)
+        return _region_of(_profile(environ))
     name, region = found
     if not _REGION.fullmatch(region):
         raise ValueError(f"{name} is no region such as 'us-east-1': {region!r}")
     return region
+
+
+def _profile(environ: Mapping[str, str]) -> str | None:
+    """The profile that was given; None where the environment's is meant."""
+    return environ.get("aws_profile_name") or None
 
 
 def _region_of(profile: str | None) -> str | None:

@@ -209,7 +209,7 @@ _ROWS = (
         needs_key=False,
         bases=("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
         arguments=bedrock.ARGUMENTS,
-        other_access=("aws_profile_name", "aws_access_key_id"),
+        other_access=bedrock.OTHER_ACCESS,
         origin=bedrock.origin,
         access=bedrock.signature,
     ),
